@@ -1,0 +1,174 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { SharedCache, SharedEntry } from '../../ports/shared-cache.ts';
+
+/** Where a command can be held: before the server has done it, or after, with the answer still on its way. */
+export type HoldPoint = 'get-request' | 'get-answer' | 'put-request' | 'put-answer';
+
+export interface Hold {
+  /** Resolves when a command has come to the point. */
+  readonly reached: Promise<void>;
+  /** Lets it and all later ones pass. */
+  release(): void;
+}
+
+/** Slots as they were: for a Valkey that is restarted with an old dump. */
+export type MemoryDump = ReadonlyMap<string, Slot>;
+
+interface Slot {
+  readonly entry: SharedEntry;
+  readonly expiresAtMs: number;
+}
+
+interface HoldSlot {
+  readonly point: HoldPoint;
+  readonly key: string | undefined;
+  readonly reach: () => void;
+  readonly released: Promise<void>;
+}
+
+const ENTRIES_MAX = 100_000;
+
+/** The server that several MemorySharedCaches share, with the faults that a Valkey can have. */
+export class MemoryValkey {
+  /** `failing` answers every command with an error, `frozen` answers none (the caches time out). */
+  mode: 'working' | 'failing' | 'frozen' = 'working';
+  #slots = new Map<string, Slot>();
+  readonly #holds = new Set<HoldSlot>();
+
+  /** Holds the commands at this point, for this key or for all. */
+  hold(point: HoldPoint, key?: string): Hold {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const slot: HoldSlot = { point, key, reach: reached.resolve, released: released.promise };
+    this.#holds.add(slot);
+    return {
+      reached: reached.promise,
+      release: () => {
+        this.#holds.delete(slot);
+        released.resolve();
+      },
+    };
+  }
+
+  dump(): MemoryDump {
+    return new Map(this.#slots);
+  }
+
+  /** Replaces the contents, as a restart does: with an old dump, or with nothing. */
+  load(dump: MemoryDump = new Map()): void {
+    this.#slots = new Map(dump);
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Used by MemorySharedCache. */
+  async pass(point: HoldPoint, key: string): Promise<void> {
+    for (const hold of this.#holds) {
+      if (hold.point !== point || (hold.key !== undefined && hold.key !== key)) continue;
+      hold.reach();
+      await hold.released;
+    }
+  }
+
+  /** Used by MemorySharedCache. */
+  read(place: string, nowMs: number): SharedEntry | undefined {
+    const slot = this.#slots.get(place);
+    if (slot === undefined) return undefined;
+    if (slot.expiresAtMs > nowMs) return slot.entry;
+    this.#slots.delete(place);
+    return undefined;
+  }
+
+  /** Used by MemorySharedCache. */
+  write(place: string, entry: SharedEntry, nowMs: number): boolean {
+    if (entry.ttlMs <= 0) return false;
+    const present = this.read(place, nowMs);
+    if (present !== undefined && !supersedes(entry, present)) return false;
+    this.#slots.delete(place);
+    this.#slots.set(place, { entry, expiresAtMs: nowMs + entry.ttlMs });
+    if (this.#slots.size > ENTRIES_MAX) this.#slots.delete(this.#slots.keys().next().value!);
+    return true;
+  }
+}
+
+function supersedes(entry: SharedEntry, present: SharedEntry): boolean {
+  if (entry.revision !== present.revision) return entry.revision > present.revision;
+  return entry.asOf > present.asOf;
+}
+
+export interface MemorySharedCacheOptions {
+  readonly valkey: MemoryValkey;
+  readonly clock: Clock;
+  readonly installationId?: string;
+  /** A frozen server's get is a miss after this long. */
+  readonly commandTimeoutMs?: number;
+}
+
+/** The shared cache without Valkey: same meaning, no network, faults on demand. */
+export class MemorySharedCache implements SharedCache {
+  readonly #valkey: MemoryValkey;
+  readonly #clock: Clock;
+  readonly #installationId: string;
+  readonly #commandTimeoutMs: number;
+  #epochId: string | undefined;
+  #closed = false;
+
+  constructor(options: MemorySharedCacheOptions) {
+    this.#valkey = options.valkey;
+    this.#clock = options.clock;
+    this.#installationId = options.installationId ?? 'installation';
+    this.#commandTimeoutMs = options.commandTimeoutMs ?? 50;
+  }
+
+  async get(key: string): Promise<SharedEntry | undefined> {
+    const place = this.#place(key);
+    if (place === undefined || !(await this.#answers())) return undefined;
+    await this.#valkey.pass('get-request', key);
+    const entry = this.#valkey.read(place, this.#clock.monotonicMs());
+    await this.#valkey.pass('get-answer', key);
+    return place === this.#place(key) ? entry : undefined;
+  }
+
+  async getMany(keys: readonly string[]): Promise<ReadonlyMap<string, SharedEntry>> {
+    const found = new Map<string, SharedEntry>();
+    const entries = await Promise.all(keys.map((key) => this.get(key)));
+    entries.forEach((entry, i) => {
+      if (entry !== undefined) found.set(keys[i]!, entry);
+    });
+    return found;
+  }
+
+  async put(key: string, entry: SharedEntry): Promise<boolean> {
+    const place = this.#place(key);
+    if (place === undefined || !(await this.#answers())) return false;
+    await this.#valkey.pass('put-request', key);
+    const stored = this.#valkey.write(place, entry, this.#clock.monotonicMs());
+    await this.#valkey.pass('put-answer', key);
+    return stored;
+  }
+
+  useEpoch(epochId: string): void {
+    this.#epochId = epochId;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #place(key: string): string | undefined {
+    if (this.#closed || this.#epochId === undefined) return undefined;
+    return `${this.#installationId}:${this.#epochId}:${key}`;
+  }
+
+  async #answers(): Promise<boolean> {
+    if (this.#valkey.mode === 'working') return true;
+    if (this.#valkey.mode === 'frozen') await elapsed(this.#clock, this.#commandTimeoutMs);
+    return false;
+  }
+}
+
+function elapsed(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(ms, resolve));
+}
