@@ -1,0 +1,104 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { type ChannelCredentials, type ClientOptions, credentials } from '@grpc/grpc-js';
+
+/** PEM. An empty object: TLS with the system's authorities. */
+export interface TlsSettings {
+  /** Authorities that the server's certificate may come from. */
+  readonly ca?: Buffer | undefined;
+  /** The client's own certificate and its key, for servers that demand one. */
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+  /** The name that the server's certificate must have, if it is not the target's. */
+  readonly serverName?: string | undefined;
+}
+
+const RETRIED = {
+  retryPolicy: {
+    maxAttempts: 4,
+    initialBackoff: '0.05s',
+    maxBackoff: '1s',
+    backoffMultiplier: 2,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  },
+};
+
+/**
+ * Calls go round robin over all addresses. Reads are retried, and so are writes, because the client gives each one a
+ * request_id. Streams are not: the watch resumes by itself.
+ */
+const SERVICE_CONFIG = {
+  loadBalancingConfig: [{ round_robin: {} }],
+  methodConfig: [
+    {
+      name: [
+        ...['GetParameter', 'BatchGetParameters', 'ListParameters', 'SetParameter', 'DeleteParameter', 'Commit'].map(
+          (method) => ({ service: 'parameter.v1.ParameterService', method }),
+        ),
+        { service: 'parameter.v1.CacheService', method: 'GetStats' },
+      ],
+      ...RETRIED,
+    },
+  ],
+};
+
+/** Larger than any request, so that large writes are retried too. */
+const RETRY_BUFFER_BYTES = 5 << 20;
+
+/**
+ * The address as grpc-js takes it. "host:port" is looked up, may stand for many addresses, and all are used; several
+ * targets ("10.0.0.1:50051,10.0.0.2:50051") are IP addresses. A target with a scheme of its own stays as it is.
+ * @throws TypeError that says what is wrong with it
+ */
+export function resolvable(target: string): string {
+  if (/^(dns|ipv4|ipv6|unix|xds):/.test(target)) return target;
+  const addresses = target.split(',').map((part) => splitAddress(part.trim(), target));
+  const [first] = addresses;
+  if (addresses.length === 1 && first !== undefined) return `dns:${first.text}`;
+  const local = addresses.map(({ host, text }) =>
+    host === 'localhost' ? text.replace('localhost', '127.0.0.1') : text,
+  );
+  if (addresses.every(({ host }) => isIPv4(host) || host === 'localhost')) return `ipv4:${local.join(',')}`;
+  if (addresses.every(({ host }) => isIPv6(host))) return `ipv6:${local.join(',')}`;
+  throw new TypeError(
+    `target "${target}": several targets must all be IPv4 or all be IPv6 addresses; give names alone`,
+  );
+}
+
+/** grpc-js keeps nothing back that bounds it or makes it notice a dead connection, hence so many. */
+export function channelOptions(target: string, tls: TlsSettings | undefined): ClientOptions {
+  return {
+    'grpc.service_config': JSON.stringify(SERVICE_CONFIG),
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 10_000,
+    'grpc.keepalive_permit_without_calls': 1,
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 5_000,
+    'grpc.per_rpc_retry_buffer_size': RETRY_BUFFER_BYTES,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_channelz': 0,
+    ...(isLoopback(target) && { 'grpc.enable_http_proxy': 0 }),
+    ...(tls?.serverName !== undefined && {
+      'grpc.ssl_target_name_override': tls.serverName,
+      'grpc.default_authority': tls.serverName,
+    }),
+  };
+}
+
+export function channelCredentials(tls: TlsSettings | undefined): ChannelCredentials {
+  if (tls === undefined) return credentials.createInsecure();
+  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
+}
+
+function splitAddress(text: string, target: string): { host: string; text: string } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw new TypeError(`target "${target}" is not host:port, such as 127.0.0.1:50051`);
+  }
+  return { host, text };
+}
+
+function isLoopback(target: string): boolean {
+  return target.split(',').every((part) => /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d+$/.test(part.trim()));
+}

@@ -1,0 +1,18 @@
+export type { CallSettings } from './call.ts';
+export type { TlsSettings } from './channel.ts';
+export type { ConnectSettings, Found, ListSettings, ParamdClient, WarmSettings } from './connect.ts';
+export { connect } from './connect.ts';
+export { formatDuration, parseDuration } from './duration.ts';
+export type { HealthStatus } from './health.ts';
+export type {
+  CommitOperation,
+  CommitSettings,
+  DeleteSettings,
+  ReadSettings,
+  SetSettings,
+  WriteSettings,
+} from './requests.ts';
+export { type ErrorDetails, ParamdRpcError } from './rpc-error.ts';
+export { formatValue, guessKind, parseValue } from './value-text.ts';
+export { apiNameOf, fromValue, KINDS, type Kind, kindNamed, kindOf, type NativeValue, toValue } from './values.ts';
+export type { WatchItem, WatchSelection, WatchSettings } from './watch.ts';

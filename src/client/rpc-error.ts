@@ -1,0 +1,81 @@
+import { type ServiceError, status } from '@grpc/grpc-js';
+import type { Any } from '../../gen/google/protobuf/any.ts';
+import { BadRequest, ErrorInfo, PreconditionFailure, RetryInfo } from '../../gen/google/rpc/error_details.ts';
+import { Status } from '../../gen/google/rpc/status.ts';
+import { Freshness } from '../../gen/parameter/v1/freshness.ts';
+import { msOfDuration } from './duration.ts';
+
+/** What came in `grpc-status-details-bin`, parsed. */
+export interface ErrorDetails {
+  readonly errorInfo?: ErrorInfo;
+  readonly badRequest?: BadRequest;
+  readonly preconditionFailure?: PreconditionFailure;
+  readonly retryInfo?: RetryInfo;
+  /** Of NOT_FOUND: what that answer is worth. */
+  readonly freshness?: Freshness;
+}
+
+/** A call that failed. `code` says what kind of failure it is, `reason` (error_reason.proto) which one. */
+export class ParamdRpcError extends Error {
+  /** Of gRPC: 5. */
+  readonly code: number;
+  /** Its name: "NOT_FOUND". */
+  readonly status: string;
+  /** "PARAMETER_NOT_FOUND"; undefined: not from paramd but from the way to it. */
+  readonly reason: string | undefined;
+  /** As error_reason.proto names it for the reason. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly details: ErrorDetails;
+  /** How long to wait before the next attempt. Undefined: the same call would fail again. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: number, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ParamdRpcError';
+    this.code = code;
+    this.status = status[code] ?? `status ${code}`;
+    const info = details.errorInfo?.domain === 'paramd' ? details.errorInfo : undefined;
+    this.reason = info?.reason;
+    this.metadata = info?.metadata ?? new Map();
+    this.details = details;
+    this.retryAfterMs = details.retryInfo && msOfDuration(details.retryInfo.retryDelay ?? { seconds: 0n, nanos: 0 });
+  }
+}
+
+/** What grpc-js throws, as ParamdRpcError; all else as it is. */
+export function toRpcError(error: unknown): unknown {
+  if (!isServiceError(error)) return error;
+  const [encoded] = error.metadata?.get('grpc-status-details-bin') ?? [];
+  return new ParamdRpcError(error.code, error.details || error.message, parseDetails(encoded), { cause: error });
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && typeof (error as Partial<ServiceError>).code === 'number' && 'details' in error;
+}
+
+/** Details that cannot be read are as if they were not there: the status counts. */
+function parseDetails(encoded: string | Buffer | undefined): ErrorDetails {
+  if (!Buffer.isBuffer(encoded)) return {};
+  try {
+    return Object.assign({}, ...Status.decode(encoded).details.map(parseDetail));
+  } catch {
+    return {};
+  }
+}
+
+function parseDetail({ typeUrl, value }: Any): ErrorDetails {
+  switch (typeUrl.slice(typeUrl.lastIndexOf('/') + 1)) {
+    case 'google.rpc.ErrorInfo':
+      return { errorInfo: ErrorInfo.decode(value) };
+    case 'google.rpc.BadRequest':
+      return { badRequest: BadRequest.decode(value) };
+    case 'google.rpc.PreconditionFailure':
+      return { preconditionFailure: PreconditionFailure.decode(value) };
+    case 'google.rpc.RetryInfo':
+      return { retryInfo: RetryInfo.decode(value) };
+    case 'parameter.v1.Freshness':
+      return { freshness: Freshness.decode(value) };
+    default:
+      return {};
+  }
+}
