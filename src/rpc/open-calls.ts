@@ -1,0 +1,67 @@
+// A client may open a call and never finish its request, or have no deadline while an answer does not come: grpc-js would
+// keep either for ever. A timer for each call is the naive way; calls last microseconds and timers cost as much, so one
+// sweep looks over all that are open.
+import { status as Code, type ServerInterceptor } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../ports/clock.ts';
+import { plainStatus } from './status-table.ts';
+import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
+
+const SWEEPS_PER_TIMEOUT = 8;
+
+export interface OpenCalls {
+  /** Sees every call when its headers have come. Adds nothing to the call, so it costs next to nothing. */
+  readonly interceptor: ServerInterceptor;
+  /** The handler runs: what happens if the time is over, instead of ending the call from here. */
+  handled(base: BaseCall, expire: () => void): void;
+  /** The call has its answer, or is a stream, which lives as long as it likes. */
+  settled(base: BaseCall): void;
+  count(): number;
+  close(): void;
+}
+
+interface OpenCall {
+  readonly endsAtMs: number;
+  expire: (() => void) | undefined;
+}
+
+/** @param timeoutMs for the whole of a unary call, and for the request of a stream */
+export function openCalls(clock: Clock, timeoutMs: number): OpenCalls {
+  const open = new Map<BaseCall, OpenCall>();
+  let timer: Timer | undefined;
+
+  const sweep = (): void => {
+    const nowMs = clock.monotonicMs();
+    for (const [base, call] of open) {
+      if (streamIsClosed(base)) open.delete(base);
+      else if (call.endsAtMs <= nowMs) {
+        open.delete(base);
+        if (call.expire !== undefined) call.expire();
+        else abandon(base, timeoutMs);
+      }
+    }
+    timer = open.size > 0 ? clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep) : undefined;
+  };
+
+  return {
+    interceptor(_method, call) {
+      open.set(call as unknown as BaseCall, { endsAtMs: clock.monotonicMs() + timeoutMs, expire: undefined });
+      timer ??= clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep);
+      return call as unknown as ReturnType<ServerInterceptor>;
+    },
+    handled(base, expire) {
+      const call = open.get(base);
+      if (call !== undefined) call.expire = expire;
+    },
+    settled: (base) => {
+      open.delete(base);
+    },
+    count: () => open.size,
+    close: () => timer?.cancel(),
+  };
+}
+
+/** The request never ended: the client is told, and its half of the stream is closed too. */
+function abandon(base: BaseCall, timeoutMs: number): void {
+  base.sendStatus(plainStatus(Code.DEADLINE_EXCEEDED, `the request did not end within ${timeoutMs} ms`));
+  closeStream(base);
+}

@@ -1,0 +1,157 @@
+// What watches send. A change goes to many watchers: encoding it for each of them takes most of the fan-out's time, so the
+// whole response is encoded once for each group of events that the core shares, and all watchers send the same Buffer.
+// Events of the group are remembered as parts of that Buffer, for watchers that matched only some of them.
+import { WatchResponse_Kind as Kind } from '../../../gen/parameter/v1/parameter_service.ts';
+import type { WatchBatch } from '../../core/api.ts';
+import type { Event } from '../../model/event.ts';
+import type { Parameter } from '../../model/parameter.ts';
+import type { Revision } from '../../model/revision.ts';
+import { encodeParameter } from '../parameter-codec.ts';
+import { VARINT_BYTES_MAX, writeInt64, writeLength } from '../protobuf-bytes.ts';
+import { RESPONSE_BYTES_MAX } from './read-responses.ts';
+
+const EVENT_TAG = 0x0a;
+const PREVIOUS_TAG = 0x12;
+const TYPE_TAG = 0x18;
+const EVENT_REVISION_TAG = 0x20;
+const REVISION_TAG = 0x10;
+const KIND_TAG = 0x18;
+/** Revision and kind of a response, each with its tag. */
+const TAIL_BYTES_MAX = 1 + VARINT_BYTES_MAX + 2;
+const TYPES = { put: 1, delete: 2 } as const;
+
+export type WatchEncoder = (batch: WatchBatch) => Iterable<Buffer>;
+
+/** Encoders with and without `previous`, each with its own memory. Share them among all watches. */
+export function watchEncoders(): { readonly withPrevious: WatchEncoder; readonly withoutPrevious: WatchEncoder } {
+  return { withPrevious: watchEncoder(true), withoutPrevious: watchEncoder(false) };
+}
+
+function watchEncoder(withPrevious: boolean): WatchEncoder {
+  const groupResponses = new WeakMap<readonly Event[], Buffer>();
+  const encodedEvents = new WeakMap<Event, Buffer>();
+
+  /** A response of one whole revision. */
+  const groupResponse = (group: readonly Event[]): Buffer => {
+    const known = groupResponses.get(group);
+    if (known !== undefined) return known;
+    const parts = group.map((event) => encodedEvents.get(event) ?? encodeEvent(event, withPrevious));
+    const response = responseOf(parts, lastRevision(group), Kind.KIND_CHANGES);
+    groupResponses.set(group, response);
+    let at = 0;
+    parts.forEach((part, index) => {
+      encodedEvents.set(group[index] as Event, response.subarray(at, at + part.length));
+      at += part.length;
+    });
+    return response;
+  };
+
+  const eventsOf = (group: readonly Event[]): Buffer => {
+    const response = groupResponse(group);
+    return response.subarray(0, response.length - tailBytes(lastRevision(group)));
+  };
+
+  return (batch) => {
+    switch (batch.kind) {
+      case 'initial':
+        return initialResponses(batch.parameters);
+      case 'initial-complete':
+        return [responseOf([], batch.revision, Kind.KIND_INITIAL_COMPLETE)];
+      case 'progress':
+        return [responseOf([], batch.revision, Kind.KIND_PROGRESS)];
+      case 'changes': {
+        const [only] = batch.groups;
+        if (batch.groups.length === 1 && only !== undefined && lastRevision(only) === batch.revision) {
+          return [groupResponse(only)];
+        }
+        return changesResponses(batch, eventsOf);
+      }
+    }
+  };
+}
+
+/** As many whole revisions as fit into each response; the last one tells the batch's revision (C10: atomic). */
+function* changesResponses(
+  batch: Extract<WatchBatch, { kind: 'changes' }>,
+  eventsOf: (group: readonly Event[]) => Buffer,
+): Generator<Buffer> {
+  let parts: Buffer[] = [];
+  let bytes = TAIL_BYTES_MAX;
+  let revision = 0n;
+  for (const group of batch.groups) {
+    const events = eventsOf(group);
+    if (parts.length > 0 && bytes + events.length > RESPONSE_BYTES_MAX) {
+      yield responseOf(parts, revision, Kind.KIND_CHANGES);
+      parts = [];
+      bytes = TAIL_BYTES_MAX;
+    }
+    parts.push(events);
+    bytes += events.length;
+    revision = lastRevision(group);
+  }
+  yield responseOf(parts, batch.revision, Kind.KIND_CHANGES);
+}
+
+/** One at a time, so that a snapshot is never encoded further than the client takes it. */
+function* initialResponses(parameters: readonly Parameter[]): Generator<Buffer> {
+  let parts: Buffer[] = [];
+  let bytes = TAIL_BYTES_MAX;
+  for (const parameter of parameters) {
+    const { key, revision } = parameter;
+    const event = encodeEvent({ type: 'put', key, revision, parameter }, false);
+    if (parts.length > 0 && bytes + event.length > RESPONSE_BYTES_MAX) {
+      yield responseOf(parts, 0n, Kind.KIND_INITIAL);
+      parts = [];
+      bytes = TAIL_BYTES_MAX;
+    }
+    parts.push(event);
+    bytes += event.length;
+  }
+  if (parts.length > 0) yield responseOf(parts, 0n, Kind.KIND_INITIAL);
+}
+
+function lastRevision(group: readonly Event[]): Revision {
+  return group[group.length - 1]?.revision ?? 0n;
+}
+
+/** Field 1 of a WatchResponse. */
+function encodeEvent(event: Event, withPrevious: boolean): Buffer {
+  if (event.parameter === undefined) throw new Error('an event for a watch came without its parameter');
+  if (withPrevious && event.previous === undefined) throw new Error('an event for a watch came without its previous');
+  const parameter = encodeParameter(event.parameter);
+  const previous = withPrevious && event.previous ? encodeParameter(event.previous) : undefined;
+  // Encoded as field 1, wanted as field 2.
+  if (previous !== undefined) previous[0] = PREVIOUS_TAG;
+  const tail = Buffer.allocUnsafe(2 + 1 + VARINT_BYTES_MAX);
+  tail[0] = TYPE_TAG;
+  tail[1] = TYPES[event.type];
+  tail[2] = EVENT_REVISION_TAG;
+  const tailLength = writeInt64(tail, 3, event.revision);
+  const length = parameter.length + (previous?.length ?? 0) + tailLength;
+  const head = Buffer.allocUnsafe(6);
+  const headLength = writeLength(head, 0, EVENT_TAG, length);
+  const parts = [
+    head.subarray(0, headLength),
+    parameter,
+    ...(previous ? [previous] : []),
+    tail.subarray(0, tailLength),
+  ];
+  return Buffer.concat(parts, headLength + length);
+}
+
+function responseOf(parts: readonly Buffer[], revision: Revision, kind: Kind): Buffer {
+  const tail = Buffer.allocUnsafe(TAIL_BYTES_MAX);
+  let at = 0;
+  if (revision !== 0n) {
+    tail[at] = REVISION_TAG;
+    at = writeInt64(tail, at + 1, revision);
+  }
+  tail[at++] = KIND_TAG;
+  tail[at++] = kind;
+  return Buffer.concat([...parts, tail.subarray(0, at)]);
+}
+
+function tailBytes(revision: Revision): number {
+  const scratch = Buffer.allocUnsafe(VARINT_BYTES_MAX);
+  return (revision === 0n ? 0 : 1 + writeInt64(scratch, 0, revision)) + 2;
+}

@@ -1,0 +1,165 @@
+// The gRPC server on its socket. grpc-js could listen by itself; but then nothing counts connections, closes those that
+// say nothing, or stops accepting while calls finish. So the sockets are ours, and grpc-js gets those that are accepted.
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
+import { CacheServiceService } from '../../gen/parameter/v1/cache_service.ts';
+import { ParameterServiceService } from '../../gen/parameter/v1/parameter_service.ts';
+import type { ParamdCore } from '../core/api.ts';
+import type { CallObserver } from '../ports/call-observer.ts';
+import type { Clock } from '../ports/clock.ts';
+import { connections } from './connections.ts';
+import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
+import { type RpcLimits, rpcLimits } from './limits.ts';
+import { openCalls } from './open-calls.ts';
+import { pageTokens } from './page-tokens.ts';
+import { drainingError, type Identity, type Runtime } from './runtime.ts';
+import { cacheService } from './services/cache-service.ts';
+import { healthDefinition, healthService, type Serving, setServing } from './services/health-service.ts';
+import { parameterService } from './services/parameter-service.ts';
+import { passThrough } from './services/pass-through.ts';
+import { handleReflection, loadDescriptors, reflectionDefinition } from './services/reflection-service.ts';
+
+export interface RpcServerOptions {
+  readonly core: ParamdCore;
+  readonly clock: Clock;
+  readonly observer: CallObserver;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly tls?: TlsFiles | undefined;
+  readonly limits?: Partial<RpcLimits>;
+  /** The installation's; page tokens are authenticated with a key derived from it. */
+  readonly secret: Uint8Array;
+  readonly identity: Identity;
+}
+
+export interface RpcServer {
+  readonly port: number;
+  /** What health tells; false at first. */
+  setServing(isServing: boolean): void;
+  /** Only with tls: from now on new connections get this certificate. */
+  reloadTls(files: TlsFiles): void;
+  /** C14. Takes no new connections and calls, ends streams with DRAINING, lets calls finish for `graceMs`, then closes. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** @throws if the address cannot be listened on, or the TLS files are none */
+export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
+  const limits = rpcLimits(options.limits ?? {});
+  const { clock } = options;
+  const open = openCalls(clock, limits.unaryTimeoutMs);
+  const runtime: Runtime = {
+    core: options.core,
+    clock,
+    observer: options.observer,
+    limits,
+    tokens: pageTokens(options.secret),
+    open,
+    connectionOf: connections(clock, limits.ratePerConnectionMax),
+    streams: new Set(),
+    identity: options.identity,
+    draining: false,
+  };
+  const serving: Serving = { is: false, changed: new Set() };
+  const server = new Server({ ...channelOptions(limits), interceptors: [open.interceptor] });
+  addServices(server, runtime, serving);
+
+  const credentials = options.tls && new ReloadableCredentials(options.tls, limits.prefaceMs);
+  const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
+  const sockets = new Set<Socket>();
+  const listener = listenerFor(injector, sockets, limits, clock);
+  const port = await listening(listener, options.listen);
+  let drained: Promise<void> | undefined;
+
+  return {
+    port,
+    setServing: (isServing) => setServing(serving, isServing && !runtime.draining),
+    reloadTls(files) {
+      if (credentials === undefined) throw new Error('this server was started without TLS');
+      credentials.reload(files);
+    },
+    drain(graceMs) {
+      drained ??= drain(graceMs, { server, injector, listener, sockets, runtime, serving });
+      return drained;
+    },
+  };
+}
+
+/** Defaults are unbounded; nothing here is. */
+function channelOptions(limits: RpcLimits) {
+  return {
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': limits.requestBytesMax,
+    'grpc.max_concurrent_streams': limits.streamsPerConnectionMax,
+    'grpc.max_connection_idle_ms': limits.connectionIdleMs,
+    'grpc.max_connection_age_ms': limits.connectionAgeMs,
+    'grpc.max_connection_age_grace_ms': limits.connectionAgeGraceMs,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+  };
+}
+
+function addServices(server: Server, runtime: Runtime, serving: Serving): void {
+  server.addService(passThrough(ParameterServiceService), parameterService(runtime));
+  server.addService(passThrough(CacheServiceService), cacheService(runtime));
+  server.addService(healthDefinition, healthService(runtime, serving));
+  const reflection = { ServerReflectionInfo: handleReflection(runtime, loadDescriptors()) };
+  server.addService(reflectionDefinition('v1'), reflection);
+  server.addService(reflectionDefinition('v1alpha'), reflection);
+}
+
+/** Bytes of HTTP/2's connection preface: who has not sent so much has said nothing. */
+const PREFACE_BYTES = 24;
+
+function listenerFor(injector: ConnectionInjector, sockets: Set<Socket>, limits: RpcLimits, clock: Clock): NetServer {
+  const listener = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket);
+    const preface = clock.setTimer(limits.prefaceMs, () => {
+      if (socket.bytesRead < PREFACE_BYTES) socket.destroy();
+    });
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      preface.cancel();
+      sockets.delete(socket);
+    });
+    injector.injectConnection(socket);
+  });
+  listener.maxConnections = limits.connectionsMax;
+  return listener;
+}
+
+function listening(listener: NetServer, { host, port }: { host: string; port: number }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(port, host, () => {
+      listener.off('error', reject);
+      resolve((listener.address() as AddressInfo).port);
+    });
+  });
+}
+
+interface Running {
+  readonly server: Server;
+  readonly injector: ConnectionInjector;
+  readonly listener: NetServer;
+  readonly sockets: Set<Socket>;
+  readonly runtime: Runtime;
+  readonly serving: Serving;
+}
+
+/** In the one order that works: nothing may wait for what is ended only later. */
+async function drain(
+  graceMs: number,
+  { server, injector, listener, sockets, runtime, serving }: Running,
+): Promise<void> {
+  setServing(serving, false);
+  runtime.draining = true;
+  const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+  for (const end of runtime.streams) end(drainingError());
+  injector.drain(graceMs);
+  const finished = Promise.all([closed, new Promise<void>((resolve) => server.tryShutdown(() => resolve()))]);
+  const overtime = runtime.clock.setTimer(graceMs, () => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await finished;
+  overtime.cancel();
+  runtime.open.close();
+}

@@ -1,0 +1,36 @@
+import type { ParamdCore } from '../core/api.ts';
+import { ParamdError } from '../model/errors.ts';
+import type { CallObserver } from '../ports/call-observer.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Connection } from './connections.ts';
+import type { RpcLimits } from './limits.ts';
+import type { OpenCalls } from './open-calls.ts';
+import type { PageTokens } from './page-tokens.ts';
+import type { BaseCall } from './transport.ts';
+
+/** What all handlers share. */
+export interface Runtime {
+  readonly core: ParamdCore;
+  readonly clock: Clock;
+  readonly observer: CallObserver;
+  readonly limits: RpcLimits;
+  readonly tokens: PageTokens;
+  readonly open: OpenCalls;
+  readonly connectionOf: (base: BaseCall) => Connection;
+  /** Streams that are to be ended when this replica drains. */
+  readonly streams: Set<(reason: ParamdError) => void>;
+  readonly identity: Identity;
+  draining: boolean;
+}
+
+/** What GetStats tells of this process. */
+export interface Identity {
+  readonly replicaId: string;
+  readonly version: string;
+  /** On the clock port's monotonic clock. */
+  readonly startedAtMs: number;
+}
+
+export function drainingError(): ParamdError {
+  return new ParamdError({ reason: 'DRAINING' });
+}

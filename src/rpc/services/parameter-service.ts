@@ -1,0 +1,93 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { ParameterServiceService } from '../../../gen/parameter/v1/parameter_service.ts';
+import { ParamdError } from '../../model/errors.ts';
+import { handleStream, type Stream } from '../handle-stream.ts';
+import { type Answer, handleUnary } from '../handle-unary.ts';
+import { batchGetRequestOf, getRequestOf, listRequestOf, watchSpecOf } from '../requests/read-requests.ts';
+import { commitWriteOf, deleteWriteOf, setWriteOf } from '../requests/write-requests.ts';
+import { batchGetResponse, getResponse, listResponse } from '../responses/read-responses.ts';
+import { watchEncoders } from '../responses/watch-responses.ts';
+import { commitResponse, deleteResponse, setResponse } from '../responses/write-responses.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** parameter.v1.ParameterService: each RPC reads its request, calls the core, and writes the response. */
+export function parameterService(runtime: Runtime): UntypedServiceImplementation {
+  const service = ParameterServiceService;
+  return {
+    getParameter: handleUnary(runtime, service.getParameter.path, getParameter(runtime)),
+    batchGetParameters: handleUnary(runtime, service.batchGetParameters.path, batchGetParameters(runtime)),
+    listParameters: handleUnary(runtime, service.listParameters.path, listParameters(runtime)),
+    setParameter: handleUnary(runtime, service.setParameter.path, setParameter(runtime)),
+    deleteParameter: handleUnary(runtime, service.deleteParameter.path, deleteParameter(runtime)),
+    commit: handleUnary(runtime, service.commit.path, commit(runtime)),
+    watch: handleStream(runtime, service.watch.path, watch(runtime)),
+  };
+}
+
+function getParameter({ core }: Runtime): Answer {
+  return async (request, call) => {
+    const { key, consistency } = getRequestOf(request);
+    const { parameter, freshness } = await core.get(key, consistency, call);
+    if (parameter === null) throw new ParamdError({ reason: 'PARAMETER_NOT_FOUND', key, freshness });
+    return getResponse(parameter, freshness);
+  };
+}
+
+function batchGetParameters({ core }: Runtime): Answer {
+  return async (request, call) => {
+    const { keys, consistency } = batchGetRequestOf(request);
+    return batchGetResponse(await core.getMany(keys, consistency, call));
+  };
+}
+
+function listParameters({ core, tokens }: Runtime): Answer {
+  return async (request, call) => {
+    const listing = listRequestOf(request, tokens);
+    const page = await core.list(listing, call);
+    return listResponse(page, (cursor) => tokens.seal(cursor, listing.prefix, listing.keysOnly));
+  };
+}
+
+function setParameter({ core }: Runtime): Answer {
+  return async (request, call) => setResponse(await core.write(setWriteOf(request, call.caller), call));
+}
+
+function deleteParameter({ core }: Runtime): Answer {
+  return async (request, call) => deleteResponse(await core.write(deleteWriteOf(request, call.caller), call));
+}
+
+function commit({ core }: Runtime): Answer {
+  return async (request, call) => commitResponse(await core.write(commitWriteOf(request, call.caller), call));
+}
+
+function watch({ core, limits }: Runtime): Stream {
+  const { withPrevious, withoutPrevious } = watchEncoders();
+  let watches = 0;
+  return async (request, call, send) => {
+    const spec = watchSpecOf(request);
+    if (watches >= limits.watchesMax) throw tooManyWatches('watches', limits.watchesMax);
+    if (call.connection.watches >= limits.watchesPerConnectionMax) {
+      throw tooManyWatches('watches_per_connection', limits.watchesPerConnectionMax);
+    }
+    watches++;
+    call.connection.watches++;
+    const encode = spec.includePrevious ? withPrevious : withoutPrevious;
+    const watching = core.watch(spec, call);
+    const close = (): void => watching.close();
+    call.signal.addEventListener('abort', close);
+    try {
+      while (!call.signal.aborted) {
+        for (const response of encode(await watching.next())) await send(response);
+      }
+    } finally {
+      close();
+      watches--;
+      call.connection.watches--;
+    }
+    throw call.signal.reason;
+  };
+}
+
+function tooManyWatches(limit: string, maximum: number): ParamdError {
+  return new ParamdError({ reason: 'LIMIT_EXCEEDED', limit, maximum, hint: 'one watch can follow 100 prefixes' });
+}

@@ -1,0 +1,39 @@
+// All that we take from grpc-js behind its public face, in one place: versions are pinned, and test/rpc/ fails if one of
+// these is gone. Wanted: ending a stream whose client does not read (nothing public does: a status waits behind the
+// data), the connection of a call, and the size of its metadata without copying it.
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
+import type { Metadata, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+
+export type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
+
+/** What grpc-js makes for a stream before any handler runs, and gives to interceptors. */
+export interface BaseCall {
+  readonly stream: ServerHttp2Stream;
+  sendStatus(status: { code: number; details: string; metadata: Metadata | null }): void;
+}
+
+export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer>): BaseCall {
+  return (call as unknown as { call: BaseCall }).call;
+}
+
+export function sessionOf(base: BaseCall): ServerHttp2Session | undefined {
+  return base.stream.session as ServerHttp2Session | undefined;
+}
+
+/** Ends the stream at once, whatever is queued on it. */
+export function closeStream(base: BaseCall): void {
+  base.stream.close(constants.NGHTTP2_CANCEL);
+}
+
+export function streamIsClosed(base: BaseCall): boolean {
+  return base.stream.destroyed || base.stream.closed;
+}
+
+/** As HTTP/2 counts: name, value and 32 for each. */
+export function metadataBytes(metadata: Metadata): number {
+  const entries = (metadata as unknown as { internalRepr: Map<string, (string | Buffer)[]> }).internalRepr;
+  let bytes = 0;
+  for (const [name, values] of entries) for (const value of values) bytes += name.length + value.length + 32;
+  return bytes;
+}
