@@ -1,0 +1,72 @@
+import type { StoreErrorKind } from '../../ports/store.ts';
+import { StoreError } from '../../ports/store.ts';
+
+/** The server answers, but is no primary. */
+export class StandbyError extends Error {}
+
+/** How far a call had come when it failed. */
+export type Phase = 'connect' | 'read' | 'write';
+
+/** A lost connection leaves a write's fate open. */
+type Kind = StoreErrorKind | 'lost';
+
+/** By SQLSTATE, then by its class. What is in neither is a fault of ours. */
+const BY_CODE: Readonly<Record<string, Kind>> = {
+  '57P01': 'lost', // admin shutdown: also while a commit waits for its standby
+  '57P02': 'lost', // crash shutdown
+  '57P03': 'unreachable', // starting up
+  '57P04': 'lost', // database dropped
+  '57P05': 'lost', // idle session timeout
+  '57014': 'unreachable', // statement timeout
+  '55P03': 'unreachable', // lock not available
+  '25006': 'unreachable', // read-only: no primary any more
+  '25P03': 'lost', // idle in transaction timeout
+  '3D000': 'unreachable', // no such database
+};
+const BY_CLASS: Readonly<Record<string, Kind>> = {
+  '08': 'lost', // connection
+  22: 'data',
+  23: 'data',
+  28: 'unreachable', // authentication
+  40: 'unreachable', // serialization, deadlock: rolled back
+  53: 'unreachable', // out of resources: rolled back
+  54: 'data', // program limit
+  58: 'unreachable', // system error: rolled back
+};
+const RETRIED: ReadonlySet<string> = new Set(['40001', '40P01', '55P03', '57014']);
+
+/** A failure that left nothing done and may not come again. */
+export class RetriableError extends StoreError {}
+
+/** The log has no partition for a revision. */
+export class PartitionMissingError extends StoreError {
+  constructor() {
+    super('internal', 'the log has no partition for the next revision');
+  }
+}
+
+/** Every failure of the driver becomes a StoreError here. Its text is left out: it may quote a value. */
+export function classify(error: unknown, phase: Phase): StoreError {
+  if (error instanceof StoreError) return error;
+  if (error instanceof StandbyError) return new StoreError('unreachable', 'the server is a standby, not the primary');
+  const { code, constraint, message } = error as { code?: unknown; constraint?: string; message?: string };
+  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) {
+    // Node's codes are words (ECONNREFUSED); the driver's own texts ("timeout exceeded") carry no values.
+    const why = typeof code === 'string' ? code : isDriverText(message) ? message : 'connection lost';
+    return lost(phase, `PostgreSQL cannot be reached: ${why}`);
+  }
+  if (code === '23514' && constraint === undefined) return new PartitionMissingError();
+  const told = `PostgreSQL answered with error ${code}`;
+  if (RETRIED.has(code)) return new RetriableError('unreachable', told);
+  const kind = BY_CODE[code] ?? BY_CLASS[code.slice(0, 2)] ?? 'internal';
+  if (kind === 'lost') return lost(phase, told);
+  return new StoreError(kind === 'data' && phase !== 'write' ? 'internal' : kind, told);
+}
+
+function lost(phase: Phase, message: string): StoreError {
+  return new StoreError(phase === 'write' ? 'ambiguous' : 'unreachable', message);
+}
+
+function isDriverText(message: string | undefined): message is string {
+  return message !== undefined && /^(timeout|Query read timeout|Connection terminated)/.test(message);
+}

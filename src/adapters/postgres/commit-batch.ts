@@ -1,0 +1,204 @@
+import type { ValueKind } from '../../model/parameter.ts';
+import { CACHE_TTL_DEFAULT_NS } from '../../model/parameter.ts';
+import type { Batch, Operation, Outcome, Refusal, SetDone, SetOperation, Write } from '../../model/write.ts';
+import type { Committed, Expected } from '../../ports/store.ts';
+import { StoreError } from '../../ports/store.ts';
+import { PartitionMissingError, RetriableError } from './classify.ts';
+import type { Lane } from './lane.ts';
+import { toLabels } from './rows.ts';
+
+const PARAMETERS = 26;
+const APPLY = `SELECT * FROM paramd.apply(${Array.from({ length: PARAMETERS }, (_, index) => `$${index + 1}`).join(', ')})`;
+
+interface ApplyRow {
+  refusal: string | null;
+  epoch_id: string;
+  previous_batch_id: string;
+  from_revision: string;
+  to_revision: string;
+  time_us: string;
+  outcomes: string;
+}
+
+/** As paramd.apply tells it (0003_apply.sql). Indexes are of operations within their write. */
+type Told = ToldDone | ToldReplayed | ToldRefused;
+type ToldDone = readonly [revision: string, sets: readonly ToldSet[], missing: readonly number[]];
+type ToldSet = 0 | '0' | string | readonly [counts: string, labels?: Record<string, string>];
+interface ToldReplayed {
+  readonly replayed: string;
+  readonly time: string;
+  readonly missing: readonly number[];
+}
+interface ToldRefused {
+  readonly reason: Refusal['reason'];
+  readonly at: number;
+  readonly kind: ValueKind;
+  readonly revision: string;
+  readonly before: string;
+  readonly limit: string;
+  readonly maximum: number;
+  readonly mismatches?: readonly (readonly [index: number, revision: string])[];
+}
+
+export interface CommitOptions {
+  /** No further attempt is begun after this. */
+  readonly retryMs: number;
+  /** Makes the partition that turned out to be missing. */
+  readonly extend: () => Promise<unknown>;
+}
+
+/** One batch, again as long as it certainly was not done and may succeed. */
+export async function commitBatch(
+  lane: Lane,
+  batch: Batch,
+  expected: Expected,
+  options: CommitOptions,
+): Promise<Committed> {
+  const values = applyValues(batch, expected);
+  const begun = performance.now();
+  let extended = false;
+  for (;;) {
+    try {
+      const [row] = await lane.use(
+        async (client) => (await client.query<ApplyRow>({ name: 'apply', text: APPLY, values })).rows,
+        'write',
+      );
+      return toCommitted(batch, row!);
+    } catch (error) {
+      const inTime = performance.now() - begun < options.retryMs;
+      if (error instanceof PartitionMissingError && !extended) {
+        extended = true;
+        await options.extend();
+      } else if (!(error instanceof RetriableError && inTime)) throw error;
+    }
+  }
+}
+
+function applyValues(batch: Batch, expected: Expected): unknown[] {
+  const conditions = batch.writes.flatMap((write, w) =>
+    write.conditions.map(({ key, ifRevision }, index) => ({ w, index, key, ifRevision })),
+  );
+  const operations = batch.writes.flatMap((write, w) =>
+    write.operations.map((operation, index) => ({ write, w, index, operation, set: setOf(operation) })),
+  );
+  const encoded = operations.map(({ set }) => set?.value?.encoded);
+  const of = <T>(pick: (row: (typeof operations)[number]) => T) => operations.map(pick);
+  const atFirst = <T>(pick: (write: Write) => T) =>
+    of(({ write, index }) => (index === 0 && write.requestId !== '' ? pick(write) : null));
+  let at = 1;
+  const values = [
+    batch.id,
+    expected.epochId,
+    String(expected.applied),
+    expected.batchIdAtApplied,
+    conditions.map(({ w }) => w),
+    conditions.map(({ index }) => index),
+    conditions.map(({ key }) => key),
+    conditions.map(({ ifRevision }) => String(ifRevision)),
+    of(({ w }) => w),
+    of(({ index }) => index),
+    of(({ set }) => set === undefined),
+    of(({ operation }) => operation.key),
+    of(({ operation }) => operation.ifRevision?.toString() ?? null),
+    of(({ operation }) => (operation.type === 'set' ? operation.allowKindChange : operation.allowMissing)),
+    of(({ set }) => set?.value?.kind ?? null),
+    Buffer.concat(encoded.map((bytes) => bytes ?? Buffer.alloc(0))),
+    encoded.map((bytes) => {
+      const start = at;
+      at += bytes?.length ?? 0;
+      return start;
+    }),
+    encoded.map((bytes) => bytes?.length ?? null),
+    of(({ set }) => set?.cacheTtlNs?.toString() ?? null),
+    of(({ set }) => (set && set.labels.size > 0 ? JSON.stringify(Object.fromEntries(set.labels)) : null)),
+    of(({ set }) => (set && set.removeLabels.length > 0 ? JSON.stringify(set.removeLabels) : null)),
+    of(({ write }) => write.actor),
+    of(({ write }) => write.validateOnly),
+    atFirst(({ principal }) => principal),
+    atFirst(({ requestId }) => requestId),
+    atFirst(({ contentHash }) => Buffer.from(contentHash)),
+  ];
+  return values;
+}
+
+function setOf(operation: Operation): SetOperation | undefined {
+  return operation.type === 'set' ? operation : undefined;
+}
+
+function toCommitted(batch: Batch, row: ApplyRow): Committed {
+  if (row.refusal !== null) throw new StoreError('epoch-changed', `the store disagrees: another ${row.refusal}`);
+  const told = JSON.parse(row.outcomes) as Told[];
+  return {
+    outcomes: batch.writes.map((write, index) => toOutcome(write, told[index]!, BigInt(row.time_us))),
+    from: BigInt(row.from_revision),
+    to: BigInt(row.to_revision),
+    previousBatchId: row.previous_batch_id,
+    epochId: row.epoch_id,
+  };
+}
+
+function toOutcome(write: Write, told: Told, timeUs: bigint): Outcome {
+  if ('reason' in told) return { done: false, refusal: toRefusal(write, told) };
+  const isReplay = 'replayed' in told;
+  const missing = isReplay ? told.missing : told[2];
+  const revision = BigInt(isReplay ? told.replayed : told[0]);
+  const setOperations = isReplay ? [] : write.operations.filter((operation) => operation.type === 'set');
+  return {
+    done: true,
+    revision,
+    changed: !write.validateOnly && missing.length < write.operations.length,
+    replayed: isReplay,
+    updateTimeUs: isReplay ? BigInt(told.time) : timeUs,
+    sets: setOperations.map((operation, index) =>
+      toSetDone(operation, (told as ToldDone)[1][index]!, revision, timeUs),
+    ),
+    missing: missing.map((index) => write.operations[index]!.key),
+  };
+}
+
+function toSetDone(operation: SetOperation, told: ToldSet, revision: bigint, timeUs: bigint): SetDone {
+  if (typeof told === 'number') {
+    return {
+      key: operation.key,
+      createRevision: revision,
+      version: 1n,
+      createTimeUs: timeUs,
+      cacheTtlNs: operation.cacheTtlNs ?? CACHE_TTL_DEFAULT_NS,
+      labels: operation.labels,
+    };
+  }
+  const [counts, labels] = typeof told === 'string' ? [told, {}] : told;
+  const [createRevision, version, createTimeUs, cacheTtlNs] = counts.split(' ').map(BigInt) as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ];
+  return { key: operation.key, createRevision, version, createTimeUs, cacheTtlNs, labels: labels && toLabels(labels) };
+}
+
+function toRefusal(write: Write, told: ToldRefused): Refusal {
+  const key = write.operations[told.at]?.key ?? '';
+  switch (told.reason) {
+    case 'PARAMETER_NOT_FOUND':
+      return { reason: told.reason, key, revision: BigInt(told.before) };
+    case 'PARAMETER_EXISTS':
+      return { reason: told.reason, key, currentRevision: BigInt(told.revision) };
+    case 'REVISION_MISMATCH':
+      return {
+        reason: told.reason,
+        mismatches: told.mismatches?.map(([index, revision]) => ({
+          key: write.conditions[index]!.key,
+          currentRevision: BigInt(revision),
+        })) ?? [{ key, currentRevision: BigInt(told.revision) }],
+      };
+    case 'KIND_MISMATCH':
+      return { reason: told.reason, key, currentKind: told.kind };
+    case 'REQUEST_ID_REUSED':
+      return { reason: told.reason };
+    case 'VALUE_REQUIRED':
+      return { reason: told.reason, key, operation: told.at };
+    case 'LIMIT_EXCEEDED':
+      return { reason: told.reason, limit: told.limit, maximum: told.maximum };
+  }
+}

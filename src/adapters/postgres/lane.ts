@@ -1,0 +1,138 @@
+import type { ClientConfig, PoolClient, QueryConfig, QueryResultRow } from 'pg';
+import pg from 'pg';
+import { StoreError } from '../../ports/store.ts';
+import { classify, StandbyError } from './classify.ts';
+import type { Endpoints } from './endpoints.ts';
+
+/** More callers than this wait for no connection: the store is taken to be out of reach. */
+const WAITING_MAX = 1000;
+const CLOSE_MS_MAX = 1000;
+/** The server ends a statement first, so that the connection stays usable; only if it is dead the client does. */
+const CLIENT_TIMEOUT_EXTRA_MS = 500;
+const KEEPALIVE_DELAY_MS = 10_000;
+const IDLE_MS_MAX = 60_000;
+
+export interface LaneOptions {
+  readonly name: string;
+  readonly endpoints: Endpoints;
+  readonly connectionsMax: number;
+  readonly connectMs: number;
+  /** Of one statement. */
+  readonly statementMs: number;
+  readonly log: (message: string, fields: Record<string, unknown>) => void;
+}
+
+/** A few connections to the primary with one purpose, so that one purpose never waits for another. */
+export interface Lane {
+  /** What one reading statement says; fails with StoreError, also where `convert` does not want what it sees. */
+  answer<Row extends QueryResultRow, T>(statement: QueryConfig, convert: (rows: Row[]) => T): Promise<T>;
+  /** Runs on one connection. What the driver throws becomes a StoreError, `ambiguous` only if `sent` is a write. */
+  use<T>(run: (client: PoolClient) => Promise<T>, sent: 'read' | 'write'): Promise<T>;
+  /** For metrics. */
+  connections(): { readonly total: number; readonly idle: number; readonly waiting: number };
+  close(): Promise<void>;
+}
+
+export function openLane(options: LaneOptions): Lane {
+  const { endpoints, name } = options;
+  const live = new Set<LaneClient>();
+
+  class LaneClient extends pg.Client {
+    readonly endpoint: ClientConfig;
+    constructor(config: ClientConfig) {
+      const endpoint = endpoints.current();
+      super({ ...config, ...endpoint, options: `${endpoint.options ?? ''} ${config.options}`.trim() });
+      this.endpoint = endpoint;
+      live.add(this);
+      this.once('end', () => live.delete(this));
+      // Without a listener, a lost connection would end the process. Whoever waits for an answer is told by its promise.
+      this.on('error', () => {});
+    }
+  }
+  const pool = new pg.Pool({
+    Client: LaneClient as unknown as new () => pg.ClientBase,
+    max: options.connectionsMax,
+    application_name: `paramd ${name}`,
+    connectionTimeoutMillis: options.connectMs,
+    idleTimeoutMillis: IDLE_MS_MAX,
+    query_timeout: options.statementMs + CLIENT_TIMEOUT_EXTRA_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
+    options: sessionSettings(options.statementMs),
+    onConnect: (client: unknown) => checkPrimary(client as LaneClient),
+  });
+  pool.on('error', (error) =>
+    options.log('Lost an idle connection', { lane: name, why: classify(error, 'read').message }),
+  );
+
+  /** On a few servers, only the primary will do; a single one tells by itself with each answer. */
+  async function checkPrimary(client: LaneClient): Promise<void> {
+    if (endpoints.count === 1) return;
+    const { rows } = await client.query<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+    if (rows[0]?.standby) throw new StandbyError();
+  }
+
+  async function connect(): Promise<PoolClient> {
+    if (pool.waitingCount >= WAITING_MAX) throw new StoreError('unreachable', 'too many wait for a connection');
+    for (let attempt = 1; ; attempt++) {
+      const endpoint = endpoints.current();
+      try {
+        return await pool.connect();
+      } catch (error) {
+        endpoints.gone(endpoint);
+        if (attempt >= endpoints.count) throw classify(error, 'connect');
+      }
+    }
+  }
+
+  async function use<T>(run: (client: PoolClient) => Promise<T>, sent: 'read' | 'write'): Promise<T> {
+    const client = await connect();
+    try {
+      const answer = await run(client);
+      client.release();
+      return answer;
+    } catch (error) {
+      const failure = error instanceof StoreError ? error : classify(error, sent);
+      const lost = failure.kind === 'unreachable' || failure.kind === 'ambiguous';
+      if (lost) endpoints.gone((client as unknown as LaneClient).endpoint);
+      client.release(lost);
+      throw failure;
+    }
+  }
+
+  return {
+    use,
+    answer: (statement, convert) => use(async (client) => convert((await client.query(statement)).rows), 'read'),
+    connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    close: async () => {
+      const timer = setTimeout(() => {
+        for (const client of live) (client as unknown as WithStream).connection.stream.destroy();
+      }, CLOSE_MS_MAX);
+      await pool.end();
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** What pg has and its types do not tell: a frozen server answers no goodbye. */
+interface WithStream {
+  readonly connection: { readonly stream: { destroy(): void } };
+}
+
+/** Only index lookups: right for any size of the tables, whatever the statistics say. */
+function sessionSettings(statementMs: number): string {
+  const settings = {
+    statement_timeout: statementMs,
+    idle_in_transaction_session_timeout: statementMs,
+    tcp_user_timeout: statementMs,
+    plan_cache_mode: 'force_generic_plan',
+    enable_seqscan: 'off',
+    enable_hashjoin: 'off',
+    enable_mergejoin: 'off',
+    enable_bitmapscan: 'off',
+    jit: 'off',
+  };
+  return Object.entries(settings)
+    .map(([setting, to]) => `-c ${setting}=${to}`)
+    .join(' ');
+}
