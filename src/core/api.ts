@@ -27,6 +27,8 @@ export interface Call {
   readonly deadlineAtMs: number;
   /** Aborts when the caller has left. */
   readonly signal: AbortSignal;
+  /** Whom writes are fair between: the connection. */
+  readonly source?: string | undefined;
 }
 
 /** What a read demands; all that is set holds together. */

@@ -35,3 +35,11 @@ export interface Head {
 export const EPOCH_STRIDE = 1n << 40n;
 /** Random part of an epoch's start stays below this. */
 export const EPOCH_OFFSET_MAX = 1n << 39n;
+
+export function newer(one: Revision, other: Revision): Revision {
+  return one > other ? one : other;
+}
+
+export function older(one: Revision, other: Revision): Revision {
+  return one < other ? one : other;
+}

@@ -11,6 +11,8 @@ export interface Condition {
 export interface SetOperation {
   readonly type: 'set';
   readonly key: string;
+  /** Where it stands in the request, for errors: '' or 'operations[2].set.'. */
+  readonly path?: string | undefined;
   /** Required to create. */
   readonly value?: Value | undefined;
   readonly cacheTtlNs?: bigint | undefined;

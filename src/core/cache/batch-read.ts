@@ -1,0 +1,208 @@
+import { type Freshness, ParamdError, TIERS, type Tier } from '../../model/errors.ts';
+import { newer } from '../../model/revision.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { SharedCache } from '../../ports/shared-cache.ts';
+import { StoreError } from '../../ports/store.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Call, Consistency, ManyRead } from '../api.ts';
+import { within } from '../waiting.ts';
+import type { Tailer } from '../watch/tailer.ts';
+import type { CacheView, Content } from './cache-view.ts';
+import type { Lease } from './lease.ts';
+import { callerError, type Need, needOf, revisionLost } from './need.ts';
+import type { Proof } from './proof.ts';
+import type { StoreLoader } from './store-loader.ts';
+
+/** Of a response. gRPC clients refuse more than 4 MiB. */
+const ANSWER_BYTES_MAX = (4 << 20) - (64 << 10);
+/** Gathering from the caches is tried this often before everything is read from the store. */
+const GATHERINGS_MAX = 2;
+
+interface Candidate {
+  readonly encoded: Uint8Array | null;
+  /** Undefined: it is in the near cache, so it is current as long as it is there. */
+  readonly asOf: bigint | undefined;
+  readonly tier: Tier;
+}
+
+export interface BatchReadOptions {
+  readonly view: CacheView;
+  readonly shared: SharedCache;
+  readonly loader: StoreLoader;
+  readonly tailer: Tailer;
+  readonly lease: Lease;
+  readonly proof: Proof;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly stalenessMs: number;
+}
+
+/**
+ * BatchGetParameters: several keys at one revision.
+ *
+ * Naive: read each key by itself; a write between two of them tears the answer. Chosen: gather candidates from every
+ * tier, wait until `applied` has reached the newest of them, then judge all of them in one tick by the one rule. What
+ * passes was current at `applied`, all of it. If writes keep coming in between, one statement reads everything.
+ */
+export class BatchRead {
+  readonly #options: BatchReadOptions;
+
+  constructor(options: BatchReadOptions) {
+    this.#options = options;
+  }
+
+  async getMany(keys: readonly string[], consistency: Consistency, call: Call): Promise<ManyRead> {
+    const { tailer, stalenessMs } = this.#options;
+    const need = needOf(consistency, call, stalenessMs, tailer.history);
+    tailer.hurry();
+    try {
+      for (let gathering = 0; gathering < GATHERINGS_MAX; gathering++) {
+        const candidates = await this.#gather(keys, need);
+        await this.#establish(need);
+        const answer = this.#pick(keys, candidates, need);
+        if (answer !== undefined) return answer;
+      }
+      return await this.#readAll(keys, need);
+    } catch (error) {
+      throw callerError(error);
+    }
+  }
+
+  /** Of each key something that may be current, from the nearest tier that has it. */
+  async #gather(keys: readonly string[], need: Need): Promise<ReadonlyMap<string, Candidate>> {
+    const { view, telemetry } = this.#options;
+    const candidates = new Map<string, Candidate>();
+    for (const key of keys) {
+      const entry = view.held(key);
+      if (entry !== undefined) candidates.set(key, { encoded: entry.encoded, asOf: undefined, tier: 'near-cache' });
+    }
+    telemetry.add('near_hits', candidates.size);
+    telemetry.add('near_misses', keys.length - candidates.size);
+    let missing = keys.filter((key) => !candidates.has(key));
+    if (missing.length > 0) {
+      for (const [key, content] of await this.#lookUp(missing)) {
+        candidates.set(key, { encoded: content.encoded, asOf: content.asOf, tier: 'shared-cache' });
+      }
+      missing = missing.filter((key) => !candidates.has(key));
+    }
+    if (missing.length > 0) await this.#load(missing, need, candidates);
+    return candidates;
+  }
+
+  async #lookUp(keys: readonly string[]): Promise<ReadonlyMap<string, Content>> {
+    const { view, shared, telemetry } = this.#options;
+    const found = await shared.getMany(keys);
+    const usable = new Map<string, Content>();
+    for (const [key, content] of found) if (view.keep(key, content)) usable.set(key, content);
+    telemetry.add('shared_hits', usable.size);
+    telemetry.add('shared_misses', keys.length - usable.size);
+    return usable;
+  }
+
+  async #load(keys: readonly string[], need: Need, candidates: Map<string, Candidate>): Promise<void> {
+    const { view, loader, tailer, proof, clock } = this.#options;
+    const floor = view.floors.highest;
+    const atLeast = newer(need.atLeast, floor);
+    const results = await Promise.all(keys.map((key) => loader.load(key, { ...need, atLeast }, need)));
+    let newest = 0n;
+    let bytes = 0;
+    for (const [at, loaded] of results.entries()) {
+      if (loaded === 'late') throw proof.late(need);
+      if (loaded.asOf < need.atLeast) throw revisionLost(need.atLeast, loaded.asOf);
+      if (loaded.asOf > newest) newest = loaded.asOf;
+      bytes += loaded.encoded?.length ?? 0;
+      candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
+    }
+    refuseBeyond(bytes);
+    if ((await within(tailer.reached(newest), clock, need)) === 'late') throw proof.late(need);
+  }
+
+  /** C7 allows a degraded answer only if it reflects what it must. */
+  async #establish(need: Need): Promise<void> {
+    const { proof, tailer, view } = this.#options;
+    const mayDegrade = () => need.mayDegrade && tailer.applied >= need.atLeast && tailer.applied >= view.floors.highest;
+    if (!tailer.storeReachable && mayDegrade()) return;
+    try {
+      await proof.establish(need);
+    } catch (error) {
+      const unreachable = error instanceof ParamdError && error.failure.reason === 'STORE_UNREACHABLE';
+      if (!unreachable || !mayDegrade()) throw error;
+    }
+  }
+
+  /** In one tick. Undefined: something has changed since it was gathered. */
+  #pick(keys: readonly string[], candidates: ReadonlyMap<string, Candidate>, need: Need): ManyRead | undefined {
+    const { view, tailer, lease, telemetry } = this.#options;
+    const degraded = !lease.provenSince(need.sinceMs);
+    if (degraded && (!need.mayDegrade || tailer.storeReachable || !Number.isFinite(lease.ageMs()))) return undefined;
+    if (tailer.applied < need.atLeast || tailer.applied < view.floors.highest) return undefined;
+    const parameters: Uint8Array[] = [];
+    const missingKeys: string[] = [];
+    let tier: Tier = 'near-cache';
+    let bytes = 0;
+    for (const key of keys) {
+      const candidate = candidates.get(key);
+      if (candidate === undefined) return undefined;
+      const current =
+        candidate.asOf === undefined
+          ? view.held(key)?.encoded === candidate.encoded
+          : view.isCurrent(key, candidate.asOf);
+      if (!current) return undefined;
+      if (candidate.encoded === null) missingKeys.push(key);
+      else parameters.push(candidate.encoded);
+      bytes += candidate.encoded?.length ?? 0;
+      tier = farther(tier, candidate.tier);
+    }
+    refuseBeyond(bytes);
+    if (degraded) telemetry.add('degraded_answers');
+    const freshness: Freshness = {
+      revision: tailer.applied,
+      servedFrom: tier,
+      stalenessBoundMs: lease.ageMs(),
+      degraded,
+    };
+    return { parameters, missingKeys, freshness };
+  }
+
+  /** Everything in one statement, which is one revision by itself. */
+  async #readAll(keys: readonly string[], need: Need): Promise<ManyRead> {
+    const { view, loader, proof, clock } = this.#options;
+    const startedAtMs = clock.monotonicMs();
+    const read = await within(loader.readStatement(keys, ANSWER_BYTES_MAX), clock, need).catch((error: unknown) => {
+      if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
+      throw error;
+    });
+    if (read === 'late') throw proof.late(need);
+    const { head, parameters: found } = read;
+    if (head.revision < need.atLeast) throw revisionLost(need.atLeast, head.revision);
+    const encoded = keys.flatMap((key) => {
+      const parameter = found.get(key);
+      return parameter === undefined ? [] : [view.contentOf(parameter, head.revision).encoded!];
+    });
+    refuseBeyond(encoded.reduce((sum, { length }) => sum + length, 0));
+    return {
+      parameters: encoded,
+      missingKeys: keys.filter((key) => !found.has(key)),
+      freshness: {
+        revision: head.revision,
+        servedFrom: 'store',
+        stalenessBoundMs: clock.monotonicMs() - startedAtMs,
+        degraded: false,
+      },
+    };
+  }
+}
+
+function farther(one: Tier, other: Tier): Tier {
+  return TIERS.indexOf(one) > TIERS.indexOf(other) ? one : other;
+}
+
+function refuseBeyond(bytes: number): void {
+  if (bytes <= ANSWER_BYTES_MAX) return;
+  throw new ParamdError({
+    reason: 'LIMIT_EXCEEDED',
+    limit: 'response_bytes',
+    maximum: ANSWER_BYTES_MAX,
+    hint: 'Ask for fewer keys.',
+  });
+}

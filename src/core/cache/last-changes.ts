@@ -1,0 +1,47 @@
+import type { Revision } from '../../model/revision.ts';
+
+/** A power of two. 2²⁰ slots of 8 bytes: 8 MiB. */
+const SLOTS = 1 << 20;
+
+/**
+ * For each key the revision of its last change, or a later one.
+ *
+ * A value loaded from anywhere may be old by the time it arrives: another replica has written meanwhile. Remembering the
+ * change of every key would need memory without bound, remembering only recent ones would forget. So the keys share a
+ * fixed number of slots by hash: two keys in one slot make a value look changed that is not, which costs a miss and is
+ * never wrong. Of changes up to `knownAfter` nothing is known.
+ */
+export class LastChanges {
+  readonly #slots = new BigInt64Array(SLOTS);
+  #knownAfter: Revision = 0n;
+
+  /** Every change after this revision is known. */
+  get knownAfter(): Revision {
+    return this.#knownAfter;
+  }
+
+  record(key: string, revision: Revision): void {
+    this.#slots[slotOf(key)] = revision;
+  }
+
+  /**
+   * The one rule of both caches: a value that was current at `asOf` may be used at `applied` exactly if `applied` has
+   * reached `asOf` and the key has not changed since.
+   */
+  isCurrent(key: string, asOf: Revision, applied: Revision): boolean {
+    return asOf <= applied && asOf >= this.#knownAfter && this.#slots[slotOf(key)]! <= asOf;
+  }
+
+  /** Begins anew: nothing is known of changes up to `revision`. */
+  reset(revision: Revision): void {
+    this.#slots.fill(0n);
+    this.#knownAfter = revision;
+  }
+}
+
+/** FNV-1a over UTF-16 units, folded. */
+function slotOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+}

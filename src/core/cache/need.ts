@@ -1,0 +1,54 @@
+import { ParamdError } from '../../model/errors.ts';
+import type { Revision } from '../../model/revision.ts';
+import { StoreError } from '../../ports/store.ts';
+import type { Call, Consistency } from '../api.ts';
+import type { History } from '../history.ts';
+import { STORE_PATIENCE_MS } from '../watch/tailer.ts';
+
+/** What one read needs, in terms of the lease and the log. */
+export interface Need {
+  /** The answer must have been current at a moment no earlier than this. */
+  readonly sinceMs: number;
+  /** The answer must reflect this revision; 0n: any. */
+  readonly atLeast: Revision;
+  readonly linearizable: boolean;
+  /** C7: may the best known answer be given, flagged, while the store is unreachable? */
+  readonly mayDegrade: boolean;
+  readonly callStartedAtMs: number;
+  readonly deadlineAtMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** @throws ParamdError REVISION_LOST */
+export function needOf(consistency: Consistency, call: Call, stalenessMs: number, history: History): Need {
+  const { maxStalenessMs, atLeastRevision = 0n, linearizable } = consistency;
+  if (history.isLost(atLeastRevision)) throw revisionLost(atLeastRevision, history.epoch.startRevision);
+  const mayDegrade = maxStalenessMs === undefined && !linearizable;
+  return {
+    sinceMs: linearizable ? call.startedAtMs : call.startedAtMs - (maxStalenessMs ?? stalenessMs),
+    atLeast: atLeastRevision,
+    linearizable,
+    mayDegrade,
+    callStartedAtMs: call.startedAtMs,
+    // Whoever may take a degraded answer does not wait long for a better one.
+    deadlineAtMs: mayDegrade ? Math.min(call.deadlineAtMs, call.startedAtMs + STORE_PATIENCE_MS) : call.deadlineAtMs,
+    signal: call.signal,
+  };
+}
+
+export function revisionLost(requested: Revision, head: Revision): ParamdError {
+  return new ParamdError({ reason: 'REVISION_LOST', requested, head });
+}
+
+/** What the store's failure means to a caller. Faults of ours pass through. */
+export function callerError(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  if (error.kind === 'internal' || error.kind === 'data') return error;
+  return new ParamdError({ reason: 'STORE_UNREACHABLE', why: error.message }, { cause: error });
+}
+
+/** Time is up: is the store away, or only slow to prove what was asked for? */
+export function tooLate(storeReachable: boolean, applied: Revision, wanted: string): ParamdError {
+  if (!storeReachable) return new ParamdError({ reason: 'STORE_UNREACHABLE', why: 'it did not answer in time' });
+  return new ParamdError({ reason: 'CONSISTENCY_NOT_MET', revision: applied, wanted });
+}

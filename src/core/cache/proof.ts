@@ -1,0 +1,56 @@
+import type { Revision } from '../../model/revision.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { within } from '../waiting.ts';
+import type { Tailer } from '../watch/tailer.ts';
+import type { Lease } from './lease.ts';
+import { callerError, type Need, revisionLost, tooLate } from './need.ts';
+
+/** Shows that what is held at `applied` is good enough for a read, or makes it so. */
+export class Proof {
+  readonly #lease: Lease;
+  readonly #tailer: Tailer;
+  readonly #clock: Clock;
+
+  constructor(lease: Lease, tailer: Tailer, clock: Clock) {
+    this.#lease = lease;
+    this.#tailer = tailer;
+    this.#clock = clock;
+  }
+
+  holds(need: Need): boolean {
+    return this.#tailer.applied >= need.atLeast && this.#lease.provenSince(need.sinceMs);
+  }
+
+  /**
+   * Waits until it holds.
+   * @throws ParamdError STORE_UNREACHABLE, CONSISTENCY_NOT_MET, REVISION_LOST, CANCELLED
+   */
+  async establish(need: Need): Promise<void> {
+    while (!this.holds(need)) {
+      if (this.#tailer.applied < need.atLeast) await this.#reach(need.atLeast, need);
+      const proven = await this.#tailer.proven(need.sinceMs, need).catch((error: unknown) => {
+        throw callerError(error);
+      });
+      if (proven === 'late') throw this.late(need);
+    }
+  }
+
+  late(need: Need): Error {
+    const wanted = need.atLeast > this.#tailer.applied ? `revision ${need.atLeast}` : 'proof of freshness';
+    return tooLate(this.#tailer.storeReachable, this.#tailer.applied, wanted);
+  }
+
+  /** C2: waits for the revision; one beyond the head of a poll begun after the call arrived does not exist. */
+  async #reach(revision: Revision, need: Need): Promise<void> {
+    const polled = this.#tailer.head(need.callStartedAtMs);
+    const first = await within(Promise.race([this.#tailer.reached(revision), polled]), this.#clock, need).catch(
+      (error: unknown) => {
+        throw callerError(error);
+      },
+    );
+    if (first === 'late') throw this.late(need);
+    if (first === undefined) return;
+    if (first.revision < revision) throw revisionLost(revision, first.revision);
+    if ((await within(this.#tailer.reached(revision), this.#clock, need)) === 'late') throw this.late(need);
+  }
+}

@@ -1,0 +1,167 @@
+import { type Freshness, ParamdError, type Tier } from '../../model/errors.ts';
+import { newer } from '../../model/revision.ts';
+import type { Clock, Random } from '../../ports/clock.ts';
+import type { SharedCache } from '../../ports/shared-cache.ts';
+import { StoreError } from '../../ports/store.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Call, Consistency, Read } from '../api.ts';
+import type { Tailer } from '../watch/tailer.ts';
+import type { CacheView, Content } from './cache-view.ts';
+import type { Lease } from './lease.ts';
+import type { NearEntry } from './near-cache.ts';
+import { callerError, type Need, needOf, revisionLost } from './need.ts';
+import type { Proof } from './proof.ts';
+import type { SharedLookup } from './shared-lookup.ts';
+import type { StoreLoader } from './store-loader.ts';
+
+export interface ReadPathOptions {
+  readonly view: CacheView;
+  readonly shared: SharedCache;
+  readonly lookup: SharedLookup;
+  readonly loader: StoreLoader;
+  readonly tailer: Tailer;
+  readonly lease: Lease;
+  readonly proof: Proof;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly telemetry: Telemetry;
+  /** Z: how old an answer may be where the call says nothing. */
+  readonly stalenessMs: number;
+}
+
+/** Before an entry expires it is loaded again with a chance that grows as the end comes near (XFetch). */
+const EARLY_REFRESH_MS = 1000;
+/** How long a load takes, for XFetch: longer means earlier. */
+const LOAD_ESTIMATE_MS = 20;
+
+/** GetParameter: near cache → shared cache → store. A miss fills the tiers above. */
+export class ReadPath {
+  readonly #options: ReadPathOptions;
+
+  constructor(options: ReadPathOptions) {
+    this.#options = options;
+  }
+
+  async get(key: string, consistency: Consistency, call: Call): Promise<Read> {
+    const { view, proof, tailer, stalenessMs, telemetry } = this.#options;
+    const need = needOf(consistency, call, stalenessMs, tailer.history);
+    const entry = view.held(key);
+    if (entry !== undefined) {
+      if (proof.holds(need)) {
+        telemetry.add('near_hits');
+        this.#refreshEarly(key, entry);
+        return this.#cached(entry.encoded, 'near-cache');
+      }
+      tailer.hurry();
+    }
+    return this.#find(key, need);
+  }
+
+  async #find(key: string, need: Need): Promise<Read> {
+    const { tailer, proof } = this.#options;
+    try {
+      // Known to be away: whoever may take the best known answer need not wait for the next failure.
+      if (need.mayDegrade && !tailer.storeReachable && !proof.holds(need)) {
+        const known = await this.#degraded(key, need);
+        if (known !== undefined) return known;
+      }
+      return (await this.#fromCaches(key, need)) ?? (await this.#fromStore(key, need));
+    } catch (error) {
+      const known = isUnreachable(error) && need.mayDegrade ? await this.#degraded(key, need) : undefined;
+      if (known === undefined) throw callerError(error);
+      return known;
+    }
+  }
+
+  /** What the caches hold, with proof. Undefined: a miss, or changed while the proof was awaited. */
+  async #fromCaches(key: string, need: Need): Promise<Read | undefined> {
+    const { view, proof, telemetry } = this.#options;
+    if (view.held(key) !== undefined) {
+      await proof.establish(need);
+      const entry = view.held(key);
+      if (entry !== undefined && proof.holds(need)) {
+        telemetry.add('near_hits');
+        return this.#cached(entry.encoded, 'near-cache');
+      }
+    }
+    telemetry.add('near_misses');
+    // A load brings its own proof in one round trip; only a miss after it would make two.
+    if (need.linearizable) return undefined;
+    const content = await this.#lookUp(key);
+    if (content === undefined) return undefined;
+    await proof.establish(need);
+    if (!view.isCurrent(key, content.asOf) || !proof.holds(need)) return undefined;
+    return this.#cached(content.encoded, 'shared-cache');
+  }
+
+  async #lookUp(key: string): Promise<Content | undefined> {
+    const { view, lookup, telemetry } = this.#options;
+    const content = await lookup.get(key);
+    const usable = content !== undefined && view.keep(key, content);
+    telemetry.add(usable ? 'shared_hits' : 'shared_misses');
+    return usable ? content : undefined;
+  }
+
+  async #fromStore(key: string, need: Need): Promise<Read> {
+    const { view, loader, proof, clock } = this.#options;
+    const floor = view.floors.of(key);
+    const atLeast = newer(need.atLeast, floor);
+    const loaded = await loader.load(key, { ...need, atLeast }, need);
+    if (loaded === 'late') throw proof.late(need);
+    if (loaded.asOf < need.atLeast) throw revisionLost(need.atLeast, loaded.asOf);
+    const freshness = {
+      revision: loaded.asOf,
+      servedFrom: 'store',
+      stalenessBoundMs: clock.monotonicMs() - loaded.startedAtMs,
+      degraded: false,
+    } as const;
+    return { parameter: loaded.encoded, freshness };
+  }
+
+  /** C7: the best known answer, with its true age. Undefined: there is none that reflects what it must. */
+  async #degraded(key: string, need: Need): Promise<Read | undefined> {
+    const { view, tailer, lease, telemetry } = this.#options;
+    if (tailer.applied < need.atLeast || view.floors.of(key) > tailer.applied) return undefined;
+    const entry = view.held(key) ?? (await this.#lookUp(key));
+    const ageMs = lease.ageMs();
+    if (entry === undefined || !Number.isFinite(ageMs) || tailer.applied < need.atLeast) return undefined;
+    if (!lease.provenSince(need.sinceMs)) telemetry.add('degraded_answers');
+    return {
+      parameter: entry.encoded,
+      freshness: {
+        revision: tailer.applied,
+        servedFrom: 'asOf' in entry ? 'shared-cache' : 'near-cache',
+        stalenessBoundMs: ageMs,
+        degraded: !lease.provenSince(need.sinceMs),
+      },
+    };
+  }
+
+  #cached(parameter: Uint8Array | null, servedFrom: Tier): Read {
+    const { tailer, lease } = this.#options;
+    const freshness: Freshness = {
+      revision: tailer.applied,
+      servedFrom,
+      stalenessBoundMs: lease.ageMs(),
+      degraded: false,
+    };
+    return { parameter, freshness };
+  }
+
+  #refreshEarly(key: string, entry: NearEntry): void {
+    const { clock, random, loader, telemetry } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const leftMs = entry.expiresAtMs - nowMs;
+    if (leftMs > EARLY_REFRESH_MS || leftMs > -LOAD_ESTIMATE_MS * Math.log(random())) return;
+    const need = { sinceMs: nowMs, atLeast: 0n, callStartedAtMs: nowMs };
+    loader.load(key, need, { deadlineAtMs: nowMs + EARLY_REFRESH_MS }).catch((error: unknown) => {
+      telemetry.log('debug', 'an entry could not be refreshed early', { why: String(error) });
+    });
+  }
+}
+
+function isUnreachable(error: unknown): boolean {
+  if (error instanceof StoreError) return error.kind !== 'internal' && error.kind !== 'data';
+  if (!(error instanceof ParamdError)) return false;
+  return error.failure.reason === 'STORE_UNREACHABLE' || error.failure.reason === 'CONSISTENCY_NOT_MET';
+}

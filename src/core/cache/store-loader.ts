@@ -1,0 +1,187 @@
+import { ParamdError } from '../../model/errors.ts';
+import type { Revision } from '../../model/revision.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type Store, StoreError, type StoreRead } from '../../ports/store.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
+import type { Tailer } from '../watch/tailer.ts';
+import type { CacheView, Content } from './cache-view.ts';
+import type { Lease } from './lease.ts';
+
+/** Keys that wait for a free statement share it. */
+const STATEMENT_KEYS_MAX = 100;
+/** Of one statement's values. Beyond it each key is read alone. */
+const STATEMENT_BYTES_MAX = 8 << 20;
+/** How long a load may go on meeting another epoch before its callers are told. */
+const EPOCH_RETRIES_MAX = 3;
+
+export interface LoaderLimits {
+  /** C12: statements in flight. */
+  readonly loadsConcurrentMax: number;
+  /** Callers that wait for loads. */
+  readonly loadWaitersMax: number;
+}
+
+export interface LoaderOptions {
+  readonly store: Store;
+  readonly view: CacheView;
+  readonly tailer: Tailer;
+  readonly lease: Lease;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly limits: LoaderLimits;
+}
+
+/** What a load found, and when its statement began. */
+export interface Loaded extends Content {
+  readonly startedAtMs: number;
+}
+
+/** What a caller needs of a load that others may have asked for. */
+export interface LoadNeed {
+  /** The statement must not have begun earlier. */
+  readonly sinceMs: number;
+  /** It should reflect at least this; one that began after the call and does not is the answer all the same. */
+  readonly atLeast: Revision;
+  readonly callStartedAtMs: number;
+}
+
+interface Flight {
+  readonly key: string;
+  readonly done: Deferred<Loaded>;
+  /** Undefined: waits for a statement, so it will begin later than now. */
+  startedAtMs: number | undefined;
+  /** Begins when this one has ended: for callers that came too late for this one. */
+  next: Flight | undefined;
+}
+
+/**
+ * Loads from the store: one per key at a time (single-flight), a bounded number of statements at once (C12).
+ *
+ * Naive single-flight hands a caller whatever load is under way, even one that read before the caller's own write. Here a
+ * caller accepts a flight only if it began in time and reflects enough; otherwise it joins the next one, which begins
+ * when the present one has ended. A caller that leaves ends nothing.
+ */
+export class StoreLoader {
+  readonly #options: LoaderOptions;
+  readonly #flights = new Map<string, Flight>();
+  #queue: Flight[] = [];
+  #statements = 0;
+  #waiters = 0;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** @throws StoreError; ParamdError RATE_LIMITED if too many wait */
+  async load(key: string, need: LoadNeed, patience: Patience): Promise<Loaded | 'late'> {
+    const { limits, clock } = this.#options;
+    if (this.#waiters >= limits.loadWaitersMax) {
+      throw new ParamdError({
+        reason: 'RATE_LIMITED',
+        limit: 'load_waiters',
+        maximum: limits.loadWaitersMax,
+        retryMs: 100,
+      });
+    }
+    this.#waiters += 1;
+    try {
+      for (let sinceMs = need.sinceMs; ; sinceMs = need.callStartedAtMs) {
+        const flight = this.#join(key, sinceMs);
+        const loaded = await within(flight.done.promise, clock, patience);
+        if (loaded === 'late') return 'late';
+        if (loaded.asOf >= need.atLeast || loaded.startedAtMs >= need.callStartedAtMs) return loaded;
+      }
+    } finally {
+      this.#waiters -= 1;
+    }
+  }
+
+  #join(key: string, sinceMs: number): Flight {
+    const current = this.#flights.get(key);
+    if (current === undefined) return this.#enqueue(key);
+    if (current.startedAtMs === undefined || current.startedAtMs >= sinceMs) return current;
+    current.next ??= { key, done: deferred(), startedAtMs: undefined, next: undefined };
+    return current.next;
+  }
+
+  #enqueue(key: string, flight: Flight = { key, done: deferred(), startedAtMs: undefined, next: undefined }): Flight {
+    this.#flights.set(key, flight);
+    this.#queue.push(flight);
+    this.#pump();
+    return flight;
+  }
+
+  #pump(): void {
+    // Keys asked for in the same tick share a statement.
+    queueMicrotask(() => {
+      while (this.#queue.length > 0 && this.#statements < this.#options.limits.loadsConcurrentMax) {
+        const flights = this.#queue.splice(0, STATEMENT_KEYS_MAX);
+        this.#statements += 1;
+        this.#read(flights).finally(() => {
+          this.#statements -= 1;
+          this.#pump();
+        });
+      }
+    });
+  }
+
+  async #read(flights: readonly Flight[]): Promise<void> {
+    const startedAtMs = this.#options.clock.monotonicMs();
+    for (const flight of flights) flight.startedAtMs = startedAtMs;
+    try {
+      const { head, parameters } = await this.readStatement(flights.map((flight) => flight.key));
+      for (const flight of flights) {
+        const parameter = parameters.get(flight.key);
+        const { view } = this.#options;
+        const content = parameter ? view.contentOf(parameter, head.revision) : view.absent(head.revision);
+        this.#land(flight, { ...content, startedAtMs });
+      }
+    } catch (error) {
+      if (error instanceof StoreError && error.kind === 'too-large' && flights.length > 1) {
+        for (const flight of flights) await this.#read([flight]);
+        return;
+      }
+      for (const flight of flights) this.#fail(flight, error);
+    }
+  }
+
+  /** Reads in one statement, within the present epoch. @throws StoreError */
+  async readStatement(keys: readonly string[], bytesMax = STATEMENT_BYTES_MAX): Promise<StoreRead> {
+    const { store, tailer, lease, clock, telemetry } = this.#options;
+    for (let attempt = 0; attempt < EPOCH_RETRIES_MAX; attempt++) {
+      const start = lease.mark();
+      const appliedBefore = tailer.applied;
+      telemetry.add('store_reads');
+      telemetry.add('store_loads', keys.length);
+      const read = await store.read(keys, { bytesMax });
+      telemetry.observe('load_seconds', (clock.monotonicMs() - start.atMs) / 1000);
+      if (tailer.admit(start, read.head, appliedBefore)) return read;
+      await tailer.epochResolved();
+    }
+    throw new StoreError('epoch-changed', 'the store is changing its epoch');
+  }
+
+  #land(flight: Flight, loaded: Loaded): void {
+    this.#settle(flight);
+    flight.done.resolve(loaded);
+    this.#fill(flight.key, loaded);
+  }
+
+  #fail(flight: Flight, error: unknown): void {
+    this.#settle(flight);
+    flight.done.reject(error);
+  }
+
+  #settle(flight: Flight): void {
+    this.#flights.delete(flight.key);
+    if (flight.next !== undefined) this.#enqueue(flight.key, flight.next);
+  }
+
+  /** Both caches, once `applied` has reached what was read, and only if it is still current then. */
+  #fill(key: string, loaded: Loaded): void {
+    const { view, tailer } = this.#options;
+    if (loaded.asOf <= view.applied) view.spread(key, loaded);
+    else tailer.reached(loaded.asOf).then(() => view.spread(key, loaded));
+  }
+}

@@ -1,0 +1,23 @@
+import type { Epoch, Revision } from '../model/revision.ts';
+
+/** Which revisions belong to the one order, as far as the epochs tell. */
+export class History {
+  readonly epoch: Epoch;
+  readonly #epochs: readonly Epoch[];
+
+  /** @param epochs all, oldest first; the last one is the present one */
+  constructor(epochs: readonly Epoch[]) {
+    const present = epochs.at(-1);
+    if (present === undefined) throw new Error('a history has at least one epoch');
+    this.epoch = present;
+    this.#epochs = epochs;
+  }
+
+  /**
+   * Was this number lost in a failover, or never issued? The last number before an epoch is no revision either, but
+   * stands for "everything before the epoch": it is what a replica has applied when the epoch begins.
+   */
+  isLost(revision: Revision): boolean {
+    return this.#epochs.some((epoch) => revision > epoch.lostAfter && revision < epoch.startRevision - 1n);
+  }
+}

@@ -1,0 +1,38 @@
+import type { Parameter } from '../../model/parameter.ts';
+import type { Revision } from '../../model/revision.ts';
+import type { WatchBatch } from '../api.ts';
+import type { Listing } from '../listing.ts';
+import { type KeyFilter, type KeyRange, rangesOf } from './key-filter.ts';
+
+const PAGE_PARAMETERS_MAX = 1000;
+const PAGE_BYTES_MAX = 1 << 20;
+
+/** The state of what a filter matches, in the order of keys, as of one revision, which it returns at the end. */
+export async function* snapshot(listing: Listing, filter: KeyFilter): AsyncGenerator<WatchBatch, Revision> {
+  let asOf: Revision | undefined;
+  for (const range of rangesOf(filter)) {
+    for (let after: string | undefined, more = true; more; ) {
+      const page = await listing.read({
+        prefix: 'key' in range ? range.key : range.prefix,
+        after,
+        asOf,
+        limit: 'key' in range ? 1 : PAGE_PARAMETERS_MAX,
+        bytesMax: PAGE_BYTES_MAX,
+        keysOnly: false,
+      });
+      asOf ??= page.head.revision;
+      const parameters = within(range, page.parameters);
+      if (parameters.length > 0) yield { kind: 'initial', parameters };
+      after = page.parameters.at(-1)?.key;
+      more = page.more && !('key' in range);
+    }
+  }
+  const revision = asOf ?? 0n;
+  yield { kind: 'initial-complete', revision };
+  return revision;
+}
+
+/** A key is the first of all that begin with it. */
+function within(range: KeyRange, parameters: readonly Parameter[]): readonly Parameter[] {
+  return 'key' in range ? parameters.filter(({ key }) => key === range.key) : parameters;
+}

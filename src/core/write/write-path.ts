@@ -1,0 +1,165 @@
+import { ParamdError } from '../../model/errors.ts';
+import type { Event, LogEntry } from '../../model/event.ts';
+import type { Parameter } from '../../model/parameter.ts';
+import type { Batch, Outcome, SetDone, Write } from '../../model/write.ts';
+import type { Bus } from '../../ports/bus.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Committed, Store } from '../../ports/store.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Call, Written } from '../api.ts';
+import type { CacheView } from '../cache/cache-view.ts';
+import { callerError } from '../cache/need.ts';
+import { within } from '../waiting.ts';
+import type { Tailer } from '../watch/tailer.ts';
+import { GroupCommit } from './group-commit.ts';
+import { refusalFailure } from './refusal.ts';
+
+type Done = Extract<Outcome, { done: true }>;
+
+export interface WritePathOptions {
+  readonly store: Store;
+  readonly bus: Bus;
+  readonly view: CacheView;
+  readonly tailer: Tailer;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly newBatchId: () => string;
+}
+
+/**
+ * A write: PostgreSQL first, then the caches (write-through), then the other replicas, then the answer.
+ * Nothing after PostgreSQL is waited for.
+ */
+export class WritePath {
+  readonly #options: WritePathOptions;
+  readonly #commits: GroupCommit;
+
+  constructor(options: WritePathOptions) {
+    this.#options = options;
+    const { store, clock, telemetry, newBatchId, tailer } = options;
+    this.#commits = new GroupCommit({
+      store,
+      clock,
+      telemetry,
+      newBatchId,
+      expected: () => tailer.expected,
+      epochResolved: () => tailer.epochResolved(),
+      committed: (batch, committed) => this.#committed(batch, committed),
+    });
+  }
+
+  async write(write: Write, call: Call): Promise<Written> {
+    const { telemetry } = this.#options;
+    const patience = { deadlineAtMs: call.deadlineAtMs, signal: call.signal };
+    const outcome = await this.#commits.submit(write, call.source ?? '', patience);
+    if (!outcome.done) {
+      telemetry.add('writes_refused');
+      throw new ParamdError(refusalFailure(outcome.refusal, write));
+    }
+    telemetry.add('writes');
+    return { revision: outcome.revision, parameters: await this.#parameters(write, outcome, call) };
+  }
+
+  /** C1: before any writer learns the outcome, no tier here may answer with what it replaced. */
+  #committed(batch: Batch, committed: Committed): void {
+    const { view, tailer, bus } = this.#options;
+    const entries: LogEntry[] = [];
+    for (const [at, outcome] of committed.outcomes.entries()) {
+      if (!outcome.done || !outcome.changed || outcome.replayed) continue;
+      entries.push({
+        revision: outcome.revision,
+        batchId: batch.id,
+        events: eventsOf(batch.writes[at]!, outcome),
+      });
+    }
+    if (entries.length === 0) return;
+    for (const { revision, events } of entries) {
+      for (const { key } of events) {
+        if (revision <= tailer.applied) continue;
+        view.near.delete(key);
+        view.floors.raise(key, revision);
+      }
+    }
+    const { epochId, from, to, previousBatchId } = committed;
+    const announcement = { epochNumber: tailer.history.epoch.number, epochId, from, to, previousBatchId, entries };
+    tailer.announced(announcement);
+    bus.publish(announcement);
+    for (const { revision, events } of entries) for (const event of events) this.#writeThrough(event, revision);
+  }
+
+  #writeThrough(event: Event, revision: bigint): void {
+    const { view, tailer } = this.#options;
+    const content =
+      event.type === 'delete' ? view.absent(revision) : event.parameter && view.contentOf(event.parameter, revision);
+    if (content === undefined) return;
+    if (revision <= tailer.applied) view.spread(event.key, content);
+    else tailer.reached(revision).then(() => view.spread(event.key, content));
+  }
+
+  /** What was written, as the answer carries it. What the store did not tell is in the log. */
+  async #parameters(write: Write, outcome: Done, call: Call): Promise<readonly Parameter[]> {
+    const sets = write.operations.filter((operation) => operation.type === 'set');
+    if (sets.length === 0) return [];
+    const complete = outcome.replayed ? [] : eventsOf(write, outcome).filter((event) => event.type === 'put');
+    const told = complete.flatMap((event) => event.parameter ?? []);
+    if (told.length === sets.length || write.validateOnly) return told;
+    const { store, clock } = this.#options;
+    const patience = { deadlineAtMs: call.deadlineAtMs, signal: call.signal };
+    const entry = await within(store.readEntry(outcome.revision), clock, patience).catch((error: unknown) => {
+      throw callerError(error);
+    });
+    if (entry === 'late' || entry === undefined) {
+      // Done, but what was written cannot be told: with its request_id the same call gets the answer.
+      throw new ParamdError({ reason: 'OUTCOME_UNKNOWN', retriable: write.requestId !== '' });
+    }
+    return entry.events.flatMap((event) => (event.type === 'put' ? (event.parameter ?? []) : []));
+  }
+}
+
+/** The events of one done write, in the order of its operations, as far as the outcome tells them. */
+function eventsOf(write: Write, outcome: Done): Event[] {
+  const sets = [...outcome.sets];
+  const missing = new Set(outcome.missing);
+  return write.operations.flatMap((operation): Event[] => {
+    const { key } = operation;
+    const { revision } = outcome;
+    if (operation.type === 'delete') {
+      if (missing.has(key)) return [];
+      return [{ type: 'delete', key, revision, parameter: deletedParameter(write, outcome, key) }];
+    }
+    const done = sets.shift();
+    const known = done?.labels !== undefined && operation.value !== undefined;
+    const parameter = known ? writtenParameter(write, outcome, done, operation.value) : undefined;
+    return [{ type: 'put', key, revision, parameter, previous: done?.version === 1n ? null : undefined }];
+  });
+}
+
+function writtenParameter(write: Write, outcome: Done, done: SetDone, value: Parameter['value']): Parameter {
+  return {
+    key: done.key,
+    value,
+    revision: outcome.revision,
+    createRevision: done.createRevision,
+    version: done.version,
+    createTimeUs: done.createTimeUs,
+    updateTimeUs: outcome.updateTimeUs,
+    updatedBy: write.actor,
+    labels: done.labels ?? new Map(),
+    cacheTtlNs: done.cacheTtlNs,
+  };
+}
+
+function deletedParameter(write: Write, outcome: Done, key: string): Parameter {
+  return {
+    key,
+    value: undefined,
+    revision: outcome.revision,
+    createRevision: 0n,
+    version: 0n,
+    createTimeUs: 0n,
+    updateTimeUs: outcome.updateTimeUs,
+    updatedBy: write.actor,
+    labels: new Map(),
+    cacheTtlNs: 0n,
+  };
+}
