@@ -1,1 +1,74 @@
-export const mochaHooks = {};
+/**
+ * Runs once around all test files, in mocha's own process: the shared PostgreSQL and Valkey, whose addresses the
+ * workers find in the environment. Everything is below one folder, so that what a killed run has left can be found.
+ */
+
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddedError } from '../../src/embedded/embedded-server.ts';
+import { type FolderLock, lockFolder } from '../../src/embedded/folder-lock.ts';
+import { stopOrphanedPostgres } from '../../src/embedded/postgres.ts';
+import { stopOrphanedValkey } from '../../src/embedded/valkey.ts';
+import { startPostgres, startValkey, type TestServer } from './servers.ts';
+
+const prefix = 'paramd-test-';
+let lock: FolderLock | undefined;
+
+export async function mochaGlobalSetup(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  chmodSync(folder, 0o711);
+  lock = lockFolder(folder);
+  process.env['PARAMD_TEST_FOLDER'] = folder;
+  try {
+    const [postgres, valkey] = await Promise.all([startPostgres(), valkeyOrWord(), sweepKilledRuns()]);
+    process.env['PARAMD_TEST_POSTGRES_URL'] = postgres.url;
+    if (valkey !== undefined) process.env['PARAMD_TEST_VALKEY_URL'] = valkey.url;
+  } catch (error) {
+    await mochaGlobalTeardown();
+    // The reason is for people; where in our code it was found out is not.
+    if (error instanceof EmbeddedError) error.stack = error.message;
+    throw error;
+  }
+}
+
+export async function mochaGlobalTeardown(): Promise<void> {
+  const folder = process.env['PARAMD_TEST_FOLDER'];
+  if (folder !== undefined) await removeRun(folder);
+  lock?.release();
+}
+
+async function valkeyOrWord(): Promise<TestServer | undefined> {
+  try {
+    return await startValkey();
+  } catch (error) {
+    if (process.env['CI'] === 'true') throw error;
+    console.error(`${(error as Error).message}. The tests that need it are skipped.`);
+    return undefined;
+  }
+}
+
+/** Stops whatever server is still there, the shared ones and those that tests have left. */
+async function removeRun(folder: string): Promise<void> {
+  const servers = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  await Promise.all(
+    servers.map(async ({ name }) => {
+      await stopOrphanedPostgres(join(folder, name), () => {});
+      await stopOrphanedValkey(join(folder, name), () => {});
+    }),
+  );
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** A run that was killed (-9, Ctrl-C twice) could not tidy up; nobody holds its folder any more. */
+async function sweepKilledRuns(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(prefix))) {
+    try {
+      const held = lockFolder(join(tmpdir(), name));
+      await removeRun(join(tmpdir(), name));
+      held.release();
+    } catch {
+      // In use, or another user's.
+    }
+  }
+}
