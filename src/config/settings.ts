@@ -225,7 +225,13 @@ export const SETTINGS = {
     'PARAMD_LOG_CALLS',
     'all',
     ['all', 'errors', 'off'],
-    'Which calls get a line; errors are those that are the fault of the server.',
+    'Which calls get a line in the log; errors are those that are no fault of the caller.',
+  ),
+  logCallsPerSecond: wholeNumber(
+    'PARAMD_LOG_CALLS_PER_SECOND',
+    1000,
+    [1, 1_000_000],
+    'When more calls end in a second, the others are only counted in the log; defects always get their line.',
   ),
 } as const satisfies Record<string, Setting<unknown>>;
 

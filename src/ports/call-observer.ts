@@ -1,6 +1,9 @@
 /** Told of every call by rpc/. */
 export interface CallObserver {
-  /** A call has arrived; the function returned is called once, when it has ended. */
+  /**
+   * A call has arrived; the function returned is called once, when it has ended.
+   * @param method as gRPC spells it: `/parameter.v1.ParameterService/GetParameter`
+   */
   started(method: string): (outcome: CallOutcome) => void;
 }
 

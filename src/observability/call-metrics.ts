@@ -1,0 +1,83 @@
+import { Gauge, Histogram } from 'prom-client';
+import type { CallObserver } from '../ports/call-observer.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Registry } from './registry.ts';
+import { SECONDS_BUCKETS } from './telemetry.ts';
+
+/** What clients may call. Anything else is `other`: no client can make labels grow. */
+const SERVICES: Readonly<Record<string, readonly string[]>> = {
+  'parameter.v1.ParameterService': [
+    'GetParameter',
+    'BatchGetParameters',
+    'ListParameters',
+    'SetParameter',
+    'DeleteParameter',
+    'Commit',
+    'Watch',
+  ],
+  'parameter.v1.CacheService': ['GetStats', 'WarmCache'],
+  'grpc.health.v1.Health': ['Check', 'Watch', 'List'],
+  'grpc.reflection.v1.ServerReflection': ['ServerReflectionInfo'],
+  'grpc.reflection.v1alpha.ServerReflection': ['ServerReflectionInfo'],
+};
+const KNOWN = new Set(
+  Object.entries(SERVICES).flatMap(([service, methods]) => methods.map((method) => `${service}/${method}`)),
+);
+const STATUSES = new Set([
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+]);
+
+/** How long calls take, by method and status; watches too, which last for hours. */
+export function measureCalls(registry: Registry, clock: Clock): CallObserver {
+  const durations = new Histogram({
+    name: 'grpc_server_call_duration_seconds',
+    help: 'From the arrival of a call to its end',
+    labelNames: ['method', 'status'],
+    buckets: SECONDS_BUCKETS,
+    registers: [registry],
+  });
+  const inFlight = new Map<string, number>();
+  new Gauge({
+    name: 'grpc_server_calls_in_flight',
+    help: 'Calls that have begun and not ended',
+    labelNames: ['method'],
+    registers: [registry],
+    collect() {
+      for (const [method, calls] of inFlight) this.set({ method }, calls);
+    },
+  });
+
+  return {
+    started(given) {
+      const startedMs = clock.monotonicMs();
+      const method = methodLabel(given);
+      inFlight.set(method, (inFlight.get(method) ?? 0) + 1);
+      return ({ status }) => {
+        inFlight.set(method, (inFlight.get(method) ?? 1) - 1);
+        const seconds = (clock.monotonicMs() - startedMs) / 1000;
+        durations.observe({ method, status: STATUSES.has(status) ? status : 'other' }, seconds);
+      };
+    },
+  };
+}
+
+function methodLabel(method: string): string {
+  const name = method.startsWith('/') ? method.slice(1) : method;
+  return KNOWN.has(name) ? name : 'other';
+}
