@@ -3,7 +3,7 @@
  * workers find in the environment. Everything is below one folder, so that what a killed run has left can be found.
  */
 
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedError } from '../../src/embedded/embedded-server.ts';
@@ -13,6 +13,7 @@ import { stopOrphanedValkey } from '../../src/embedded/valkey.ts';
 import { startPostgres, startValkey, type TestServer } from './servers.ts';
 
 const prefix = 'paramd-test-';
+const newRunMs = 10_000;
 let lock: FolderLock | undefined;
 
 export async function mochaGlobalSetup(): Promise<void> {
@@ -64,6 +65,8 @@ async function removeRun(folder: string): Promise<void> {
 async function sweepKilledRuns(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(prefix))) {
     try {
+      // A new run makes its folder first and locks it then.
+      if (Date.now() - statSync(join(tmpdir(), name)).birthtimeMs < newRunMs) continue;
       const held = lockFolder(join(tmpdir(), name));
       await removeRun(join(tmpdir(), name));
       held.release();

@@ -1,0 +1,102 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * - pass: forwards.
+ * - delayMs: forwards everything, in order, that much later.
+ * - freeze: holds everything, also ends and new connections, and goes on with it when the mode changes.
+ * - blackhole: forwards nothing and closes nothing. Connections that saw this stay dead for ever, since bytes of them
+ *   are lost: half-open sockets, as after the other machine has vanished.
+ * - reset: breaks every connection, and every new one.
+ */
+export type ProxyMode = 'pass' | 'freeze' | 'blackhole' | 'reset' | { readonly delayMs: number };
+
+export interface TestProxy {
+  readonly port: number;
+  /** Takes effect at once, on connections that are open too. */
+  mode: ProxyMode;
+  /** How many clients are connected. */
+  readonly connections: number;
+  /** The same address, but by way of the proxy. */
+  through(url: string): string;
+  close(): Promise<void>;
+}
+
+interface Link {
+  readonly sockets: readonly Socket[];
+  lost: boolean;
+}
+
+/** Between a client and a server on the loopback. */
+export async function startProxy(targetPort: number): Promise<TestProxy> {
+  let mode: ProxyMode = 'pass';
+  let flow = Promise.withResolvers<void>();
+  flow.resolve();
+  const links = new Set<Link>();
+
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+    if (mode === 'reset') {
+      client.resetAndDestroy();
+      return;
+    }
+    const target = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const link: Link = { sockets: [client, target], lost: mode === 'blackhole' };
+    links.add(link);
+    client.setNoDelay(true);
+    forward(link, client, target);
+    forward(link, target, client);
+    client.once('close', () => links.delete(link));
+  });
+
+  /** One direction: what comes is done in order, each when it is due and the mode lets it. */
+  function forward(link: Link, from: Socket, to: Socket): void {
+    let last: Promise<void> = Promise.resolve();
+    const later = (action: () => void) => {
+      const due = performance.now() + (typeof mode === 'object' ? mode.delayMs : 0);
+      last = last.then(async () => {
+        const rest = due - performance.now();
+        if (rest > 0) await sleep(rest);
+        await flow.promise;
+        if (!link.lost && !to.destroyed) action();
+      });
+    };
+    from.on('data', (chunk) => later(() => to.write(chunk)));
+    from.on('end', () => later(() => to.end()));
+    from.on('error', () => later(() => to.resetAndDestroy()));
+    from.on('close', () => later(() => to.destroySoon()));
+    from.resume();
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const breakAll = () => {
+    for (const link of links) for (const socket of link.sockets) socket.resetAndDestroy();
+  };
+  return {
+    port,
+    get mode() {
+      return mode;
+    },
+    set mode(next) {
+      if (next !== 'freeze') flow.resolve();
+      else if (mode !== 'freeze') flow = Promise.withResolvers();
+      mode = next;
+      if (next === 'blackhole') for (const link of links) link.lost = true;
+      if (next === 'reset') breakAll();
+    },
+    get connections() {
+      return links.size;
+    },
+    through: (url) => {
+      const by = new URL(url);
+      by.port = String(port);
+      return by.href;
+    },
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      flow.resolve();
+      breakAll();
+      await closed;
+    },
+  };
+}
