@@ -29,6 +29,8 @@ export class ConfigError extends Error {
 
 /** Belongs to the tests of paramd, which find their servers by it. */
 const TEST_PREFIX = 'PARAMD_TEST_';
+/** Read by the client commands; a shell that has them may start a replica too. */
+const CLIENT_VARIABLES: readonly string[] = ['PARAMD_TARGET', 'PARAMD_ACTOR'];
 const SHOWN_CHARACTERS_MAX = 60;
 /** So few wrong characters in the name of an unrelated variable make it a likely misspelling. */
 const MISSPELLING_EDITS_MAX = 2;
@@ -79,7 +81,7 @@ function shown(setting: Setting<unknown>, given: string): string {
 }
 
 function unknownVariables(env: NodeJS.ProcessEnv): string[] {
-  const known = Object.values<Setting<unknown>>(SETTINGS).map((setting) => setting.variable);
+  const known = [...Object.values<Setting<unknown>>(SETTINGS).map((setting) => setting.variable), ...CLIENT_VARIABLES];
   return Object.keys(env)
     .filter((name) => name.startsWith('PARAMD_') && !name.startsWith(TEST_PREFIX) && !known.includes(name))
     .sort()

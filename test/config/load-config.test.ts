@@ -83,9 +83,9 @@ describe('configuration', () => {
     expect(problemsOf({ ...DATABASE, PARAMD_MAX_STALENES_MS: '1' })).to.deep.equal([
       'PARAMD_MAX_STALENES_MS is not a setting; the nearest is PARAMD_MAX_STALENESS_MS',
     ]);
-    expect(problemsOf({ ...DATABASE, PARAMD_TEST_ANYTHING: '1', OTEL_SERVICE_NAME: 'x', PGUSER: 'y' })).to.deep.equal(
-      [],
-    );
+    expect(
+      problemsOf({ ...DATABASE, PARAMD_TEST_ANYTHING: '1', PARAMD_TARGET: 'a:1', OTEL_SERVICE_NAME: 'x', PGUSER: 'y' }),
+    ).to.deep.equal([]);
   });
 
   it('demands a database, and sees a misspelt one', () => {
