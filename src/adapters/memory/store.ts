@@ -192,8 +192,9 @@ export class MemoryStore implements Store {
     compact: (historyMs: number) =>
       this.call('upkeep', () => {
         const before = this.nowUs() - BigInt(Math.round(historyMs * 1000));
-        const needed = [...this.state.requests.values()].flatMap(({ outcome }) =>
-          outcome.changed ? outcome.revision : [],
+        const kept = this.nowUs() - REQUEST_KEPT_US;
+        const needed = [...this.state.requests.values()].flatMap(({ outcome, timeUs }) =>
+          outcome.changed && timeUs > kept ? outcome.revision : [],
         );
         let target = this.state.compactRevision;
         for (const { revision, timeUs } of this.state.log) {

@@ -93,7 +93,7 @@ BEGIN
     ) AS unmet;
   END IF;
 
-  WITH op AS (
+  WITH op AS MATERIALIZED (
     SELECT o.*,
       c.key IS NOT NULL AS found, c.kind AS old_kind, c.value AS old_value, c.mod_revision AS old_revision,
       c.create_revision AS old_create_revision, c.version AS old_version, c.create_time_us AS old_create_time_us,
@@ -119,7 +119,7 @@ BEGIN
     LEFT JOIN paramd.current c ON c.key = o.key
     LEFT JOIN paramd.request r
       ON r.principal = o.principal AND r.id = o.request AND r.time_us > v_now - 3600000000
-  ), judged AS (
+  ), judged AS MATERIALIZED (
     SELECT op.*,
       CASE
         WHEN if_revision = 0 AND found AND NOT deletes THEN 'PARAMETER_EXISTS'
@@ -136,7 +136,7 @@ BEGIN
             + CASE WHEN old_labels <> '{}' THEN octet_length(old_labels::text) ELSE 0 END ELSE 0 END
         + CASE WHEN deletes THEN 0 ELSE coalesce(value_bytes, octet_length(old_value)) END AS bytes
     FROM op
-  ), summed AS (
+  ), summed AS MATERIALIZED (
     SELECT judged.*,
       coalesce(v_unmet ? w::text, false) AS unmet,
       max(first_revision) OVER whole IS NOT NULL AS replayed,

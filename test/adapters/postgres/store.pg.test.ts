@@ -1,0 +1,4 @@
+import { storeContract } from '../../contract/store.ts';
+import { openSubject } from './postgres-subject.ts';
+
+storeContract('PostgreSQL', () => openSubject());
