@@ -1,0 +1,27 @@
+// The command line: bin/paramd.js imports this file.
+import type { Io } from './io.ts';
+import { run } from './run.ts';
+
+/** A reader that has gone (`paramd list | head`) wants no more, and no complaint. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+}
+
+const io: Io = {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  interrupted() {
+    const controller = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => controller.abort(new Error(signal)));
+    }
+    return controller.signal;
+  },
+};
+
+const exitCode = await run(process.argv.slice(2), io);
+// A connection that never came about would hold the process; what was written is let out first.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
+process.exit(exitCode);
