@@ -3,9 +3,11 @@ import type { Io } from './io.ts';
 import { run } from './run.ts';
 
 /** A reader that has gone (`paramd list | head`) wants no more, and no complaint. */
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`paramd: the output cannot be written (${error.code})\n`);
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+process.stderr.on('error', () => process.exit(1));
 
 const io: Io = {
   stdin: process.stdin,

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { toValue } from '../../src/client/index.ts';
@@ -74,13 +74,15 @@ describe('paramd', () => {
   });
 
   it('says whom it asked in vain', async () => {
-    const silent = createServer((socket) => void socket.on('error', () => {}).resume());
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as { port: number };
     const { code, err } = await paramd(`get k --target 127.0.0.1:${port} --timeout 150ms`);
     expect(code).to.equal(5);
     expect(err).to.match(new RegExp(`^paramd: no answer from 127\\.0\\.0\\.1:${port} in time; --timeout .*\\n$`));
     silent.close();
+    for (const socket of sockets) socket.destroy();
   });
 
   it('passes on what the server says, by its exit code', async () => {
