@@ -19,6 +19,7 @@ export interface Bus {
 export type BusState = 'connected' | 'disconnected' | 'disabled';
 
 export interface BusListener {
+  /** Of another replica: own ones do not come back. */
   announced(announcement: Announcement): void;
   /** After every subscribe and re-subscribe: announcements before it may have been missed. */
   connected(): void;

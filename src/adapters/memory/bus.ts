@@ -35,8 +35,9 @@ export class MemoryChannel {
   send(announcement: Announcement, sender: MemoryBus | undefined): void {
     for (const bus of this.#buses) {
       if (bus === sender) continue;
+      const receive = bus.receiver();
       for (const delayMs of this.route(announcement, bus)) {
-        const deliver = () => bus.receive(this.carry(announcement));
+        const deliver = () => receive(this.carry(announcement));
         if (delayMs === 0) queueMicrotask(deliver);
         else this.#clock.setTimer(delayMs, deliver);
       }
@@ -65,6 +66,8 @@ export class MemoryBus implements Bus {
   readonly #channel: MemoryChannel;
   #listener: BusListener | undefined;
   #connected: boolean;
+  /** Counts the changes between connected and not. */
+  #connection = 0;
   #deaf = false;
   #closed = false;
   readonly #notices = new Set<Timer>();
@@ -107,6 +110,7 @@ export class MemoryBus implements Bus {
   disconnect(): void {
     if (!this.#connected || this.#closed) return;
     this.#connected = false;
+    this.#connection++;
     this.#deaf = false;
     this.#forgetNotices();
     this.#listener?.disconnected();
@@ -115,6 +119,7 @@ export class MemoryBus implements Bus {
   connect(): void {
     if (this.#connected || this.#closed) return;
     this.#connected = true;
+    this.#connection++;
     this.#listener?.connected();
   }
 
@@ -124,9 +129,13 @@ export class MemoryBus implements Bus {
     this.#noticeAfter(IDLE_NOTICE_MS);
   }
 
-  /** Used by MemoryChannel. */
-  receive(announcement: Announcement): void {
-    if (this.#connected && !this.#deaf && !this.#closed) this.#listener?.announced(announcement);
+  /** Used by MemoryChannel: takes what is sent now, and loses it if the connection ends before it arrives. */
+  receiver(): (announcement: Announcement) => void {
+    const connection = this.#connection;
+    return (announcement) => {
+      const arrives = this.#connected && !this.#deaf && !this.#closed && connection === this.#connection;
+      if (arrives) this.#listener?.announced(announcement);
+    };
   }
 
   #noticeAfter(ms: number): void {
