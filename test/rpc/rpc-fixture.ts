@@ -1,3 +1,4 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
 import { type ChannelCredentials, type Client, credentials, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import { BadRequest, ErrorInfo, PreconditionFailure, RetryInfo } from '../../gen/google/rpc/error_details.ts';
 import { Status } from '../../gen/google/rpc/status.ts';
@@ -131,4 +132,42 @@ export async function until(condition: () => boolean): Promise<void> {
     if (performance.now() > endMs) throw new Error(`never came true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+export interface RawCall {
+  readonly session: ClientHttp2Session;
+  readonly stream: ClientHttp2Stream;
+  /** Resolves when the stream is closed, to what the status was, if any came. */
+  readonly ended: Promise<{ readonly code: number; readonly message: string } | undefined>;
+}
+
+/** A call by bare HTTP/2, for what no gRPC client does. `message` undefined: the request is left open. */
+export function rawCall(port: number, path: string, message: Uint8Array | undefined, headers = {}): RawCall {
+  const session = connect(`http://127.0.0.1:${port}`);
+  session.on('error', () => undefined);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  });
+  if (message !== undefined) {
+    const frame = Buffer.alloc(5 + message.length);
+    frame.writeUInt32BE(message.length, 1);
+    frame.set(message, 5);
+    stream.end(frame);
+  }
+  let status: { code: number; message: string } | undefined;
+  const take = (received: Record<string, unknown>): void => {
+    if (received['grpc-status'] === undefined) return;
+    status = { code: Number(received['grpc-status']), message: decodeURI(String(received['grpc-message'])) };
+  };
+  stream.on('response', take);
+  stream.on('trailers', take);
+  stream.on('error', () => undefined);
+  const ended = new Promise<typeof status>((resolve) => {
+    stream.once('close', () => resolve(status));
+  });
+  return { session, stream, ended };
 }

@@ -109,8 +109,10 @@ function skip(walk: Walk, wireType: number, end: number, shape: Shape): void {
   }
   if (wireType === 1) walk.at += 8;
   else if (wireType === 5) walk.at += 4;
-  else if (wireType === 2) walk.at += readVarint32(walk, end);
-  else throw malformed(shape, `wire type ${wireType} is not in use`);
+  else if (wireType === 2) {
+    const length = readVarint32(walk, end);
+    walk.at += length;
+  } else throw malformed(shape, `wire type ${wireType} is not in use`);
   if (walk.at > end) throw malformed(shape, 'a field passes the end');
 }
 
