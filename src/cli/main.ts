@@ -9,6 +9,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on('error', () => process.exit(1));
 
+// What is deprecated inside a package is nothing that the user of a command could change.
+process.noDeprecation = true;
+
 const io: Io = {
   stdin: process.stdin,
   stdout: process.stdout,
