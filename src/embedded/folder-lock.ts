@@ -19,22 +19,44 @@ interface Claim extends RunningProcess {
 
 /** Refused with an EmbeddedError that names the owner. */
 export function lockFolder(folder: string): FolderLock {
-  mkdirSync(folder, { recursive: true });
   const path = join(folder, 'lock');
   const own: Claim = { pid: process.pid, born: '', ...findProcess(process.pid), id: randomUUID() };
   for (;;) {
-    const file = openSync(path, 'a', 0o600);
+    const file = openLockFile(folder, path);
     try {
       writeSync(file, `${JSON.stringify(own)}\n`);
       const owner = firstLiving(path);
       if (!isStill(path, file)) continue;
-      if (owner === undefined || owner.id === own.id) return { release: () => rmSync(path, { force: true }) };
+      if (owner === undefined || owner.id === own.id) return releasedOnce(path);
       writeSync(file, `${JSON.stringify({ ...own, withdrawn: true })}\n`);
       throw new EmbeddedError(`${folder} is in use by another paramd (process ${owner.pid})`);
     } finally {
       closeSync(file);
     }
   }
+}
+
+function openLockFile(folder: string, path: string): number {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return openSync(path, 'a', 0o600);
+  } catch (error) {
+    throw new EmbeddedError(
+      `cannot write into ${folder} (${(error as NodeJS.ErrnoException).code}): ` +
+        'run as the user it belongs to, remove it, or choose another folder by PARAMD_DATA_DIR',
+    );
+  }
+}
+
+/** A second release must not remove the file of the next owner. */
+function releasedOnce(path: string): FolderLock {
+  let held = true;
+  return {
+    release: () => {
+      if (held) rmSync(path, { force: true });
+      held = false;
+    },
+  };
 }
 
 function firstLiving(path: string): Claim | undefined {

@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, childIsReady, startChild } from './child.ts';
 import { EmbeddedError, type EmbeddedServer, type LogLine } from './embedded-server.ts';
 import { lockFolder } from './folder-lock.ts';
 import { choosePort } from './free-port.ts';
 import { findPostgresBinaries, type PostgresBinaries } from './postgres-binaries.ts';
-import { findPostmaster, postmasterIsReady, stopPostmaster } from './postmaster.ts';
+import { findPostmaster, killStrays, postmasterIsReady, removeStalePid, stopPostmaster } from './postmaster.ts';
+import { stopProcess } from './process.ts';
+import { forgetProcess, rememberedProcess, rememberProcess } from './remembered-process.ts';
 import { openServerHome, type ServerHome } from './server-home.ts';
 import { openServerLog } from './server-log.ts';
 
@@ -24,6 +27,7 @@ export interface EmbeddedPostgresOptions {
 
 const startsMax = 5;
 const readyMsMax = 60_000;
+const orphanMemoryMs = 500;
 
 const baseSettings = {
   listen_addresses: '127.0.0.1',
@@ -83,6 +87,8 @@ async function createData(
       `${data} was written by PostgreSQL ${found}, this is ${binaries.version}: export it with the older one, or remove it`,
     );
   }
+  const killedBefore = rememberedProcess(join(home.folder, 'initdb'));
+  if (killedBefore !== undefined) await stopProcess(killedBefore, []);
   rmSync(join(home.folder, 'data.new'), { recursive: true, force: true });
   const password = join(home.folder, 'password');
   writeFileSync(password, randomBytes(24).toString('base64url'), { mode: 0o600 });
@@ -99,8 +105,10 @@ async function createData(
     output: output.handle,
     handle: home.handle,
   });
-  await initdb.ended;
   output.close();
+  rememberProcess(join(home.folder, 'initdb'), initdb);
+  await initdb.ended;
+  forgetProcess(join(home.folder, 'initdb'));
   if (initdb.ending() !== 'exit code 0') {
     throw new EmbeddedError(`initdb failed (${initdb.ending()}) in ${home.folder}:\n${output.tail()}`);
   }
@@ -141,15 +149,20 @@ async function start(
       await stopPostmaster(child);
       throw new EmbeddedError(`PostgreSQL in ${data} was not ready within ${readyMsMax / 1000} s:\n${complaint}`);
     }
-    if (!/could not bind|could not create any TCP|shared memory block|lock file/.test(complaint)) break;
+    if (/shared memory block|lock file/.test(complaint)) await sleep(orphanMemoryMs);
+    else if (!/could not bind|could not create any TCP/.test(complaint)) break;
   }
   throw new EmbeddedError(`PostgreSQL in ${data} does not start:\n${complaint}`);
 }
 
 /** Stops the PostgreSQL of that folder if one runs although nobody holds the folder. Hold its lock. */
 export async function stopOrphanedPostgres(folder: string, log: LogLine): Promise<void> {
-  const orphan = findPostmaster(join(folder, 'data'));
-  if (orphan === undefined) return;
-  log(`stopping the PostgreSQL that an earlier run left (process ${orphan.pid})`);
-  await stopPostmaster(orphan);
+  const data = join(folder, 'data');
+  const orphan = findPostmaster(data);
+  if (orphan !== undefined) {
+    log(`stopping the PostgreSQL that an earlier run left (process ${orphan.pid})`);
+    await stopPostmaster(orphan);
+  }
+  await killStrays(data);
+  removeStalePid(data);
 }

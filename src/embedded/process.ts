@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 // A process number alone names nothing: it is used again. A process is its number and the moment it was born.
@@ -27,6 +27,15 @@ export function isRunning(process: RunningProcess): boolean {
   return findProcess(process.pid)?.born === process.born;
 }
 
+/** Whether a signal to that number would reach something, be it unreaped or another user's. */
+export function numberIsUsed(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /** The parameters that it was started with; empty if they cannot be read. */
 export function commandLine(pid: number): readonly string[] {
   try {
@@ -46,6 +55,19 @@ export function processTree(root: RunningProcess): RunningProcess[] {
     for (const child of children.get(pid) ?? []) if (!child.zombie) tree.push({ pid: child.pid, born: child.born });
   }
   return tree;
+}
+
+/** Those whose working folder it is, as far as we may know: our own, or as root all. Linux only, elsewhere none. */
+export function processesIn(folder: string): RunningProcess[] {
+  if (process.platform !== 'linux' || !existsSync(folder)) return [];
+  const path = realpathSync(folder);
+  return everyProcess().filter(({ pid, zombie }) => {
+    try {
+      return !zombie && readlinkSync(`/proc/${pid}/cwd`) === path;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** True if it could be sent. A process that is gone is not an error. */

@@ -5,7 +5,8 @@ import { type Child, childIsReady, startChild } from './child.ts';
 import { EmbeddedError, type EmbeddedServer, type LogLine } from './embedded-server.ts';
 import { lockFolder } from './folder-lock.ts';
 import { choosePort } from './free-port.ts';
-import { isRunning, type RunningProcess, stopProcess } from './process.ts';
+import { stopProcess } from './process.ts';
+import { rememberedProcess, rememberProcess } from './remembered-process.ts';
 import { openServerLog } from './server-log.ts';
 import { findValkey, type ValkeyBinary } from './valkey-binary.ts';
 
@@ -86,8 +87,7 @@ async function start(
       output: output.handle,
       environment: binary.environment,
     });
-    const { pid, born } = child;
-    writeFileSync(join(folder, 'process'), JSON.stringify({ pid, born }));
+    rememberProcess(join(folder, 'process'), child);
     output.close();
     if (await childIsReady(child, () => output.tail().includes('Ready to accept connections'), readyMsMax)) {
       writeFileSync(portFile, String(port));
@@ -108,13 +108,8 @@ function rememberedPassword(folder: string): string {
 
 /** Stops the Valkey of that folder if one runs although nobody holds the folder. Hold its lock. */
 export async function stopOrphanedValkey(folder: string, log: LogLine): Promise<void> {
-  let orphan: RunningProcess;
-  try {
-    orphan = JSON.parse(readFileSync(join(folder, 'process'), 'utf8')) as RunningProcess;
-  } catch {
-    return;
-  }
-  if (!isRunning(orphan)) return;
+  const orphan = rememberedProcess(join(folder, 'process'));
+  if (orphan === undefined) return;
   log(`stopping the Valkey that an earlier run left (process ${orphan.pid})`);
   await stopProcess(orphan, stopSteps);
 }
