@@ -1,6 +1,6 @@
 import { Histogram as PromHistogram } from 'prom-client';
 import { COUNTERS, type Counter, HISTOGRAMS, type Histogram, type Telemetry } from '../ports/telemetry.ts';
-import type { Logger } from './logger.ts';
+import type { OpenLogger } from './logger.ts';
 import { exposeCounter, type Registry } from './registry.ts';
 
 /** From 0.25 ms to 10 s. */
@@ -10,11 +10,17 @@ export const SECONDS_BUCKETS = [
 const COUNT_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 300];
 
 /** Counters are plain numbers, read only when Prometheus asks: counting costs a hit next to nothing. */
-export function createTelemetry(logger: Logger, registry: Registry): Telemetry {
+export function createTelemetry({ logger, dropped }: OpenLogger, registry: Registry): Telemetry {
   const totals = Object.fromEntries(Object.keys(COUNTERS).map((name) => [name, 0])) as Record<Counter, number>;
   for (const [name, help] of Object.entries(COUNTERS)) {
     exposeCounter(registry, `paramd_${name}_total`, help, () => totals[name as Counter]);
   }
+  exposeCounter(
+    registry,
+    'paramd_log_lines_dropped_total',
+    'Lines lost because the reader of the log was slow',
+    dropped,
+  );
   const histograms = Object.fromEntries(
     Object.entries(HISTOGRAMS).map(([name, help]) => [name, createHistogram(registry, name, help)]),
   ) as Record<Histogram, PromHistogram>;

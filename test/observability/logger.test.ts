@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +52,14 @@ describe('logger', () => {
     expect(log).to.match(/INFO {2}last\n$/);
   });
 
+  it('neither waits for a reader that has stalled nor keeps lines for it without end', async () => {
+    const writer = spawn(process.execPath, ['--input-type=module', '-e', FLOOD], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let told = '';
+    for await (const chunk of writer.stderr) told += chunk; // and nobody reads stdout
+    expect(Number(told)).to.be.greaterThan(1000);
+    writer.stdout.destroy();
+  });
+
   it('shows no value that an error quotes (no parameter value in a log)', async () => {
     const thrown = [
       attempt(() => JSON.parse('{"a": hunter2}')),
@@ -87,6 +96,17 @@ describe('logger', () => {
     expect(JSON.stringify(describeError(loop)).match(/loop/g)).to.have.length(5);
   });
 });
+
+/** Logs 20 MB, tells how many lines were dropped, and ends without waiting for anything. */
+const FLOOD = `
+  import { createLogger } from './src/observability/logger.ts';
+  const { logger, dropped } = createLogger({ level: 'info', format: 'json', replicaId: 'r1' });
+  for (let line = 0; line < 20_000; line++) {
+    logger.info({ fill: 'x'.repeat(1000) }, 'line');
+    if (line % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.stderr.write(String(dropped()), () => process.kill(process.pid, 'SIGKILL'));
+`;
 
 function attempt(run: () => unknown): unknown {
   try {

@@ -5,7 +5,7 @@ import { createRegistry } from '../../src/observability/registry.ts';
 import { exposePool, exposeStatus } from '../../src/observability/status-metrics.ts';
 import { createTelemetry } from '../../src/observability/telemetry.ts';
 import { COUNTERS, HISTOGRAMS } from '../../src/ports/telemetry.ts';
-import { manualClock, silentLogger } from './support.ts';
+import { manualClock, silent } from './support.ts';
 
 const STATUS: Status = {
   tiers: [{ tier: 'near-cache', hits: 9, misses: 1, entries: 5, bytes: 500, evictions: 2 }],
@@ -27,7 +27,7 @@ function newRegistry() {
 describe('metrics', () => {
   it('expose every counter and histogram', async () => {
     const registry = newRegistry();
-    const telemetry = createTelemetry(silentLogger, registry);
+    const telemetry = createTelemetry(silent, registry);
     telemetry.add('near_hits');
     telemetry.add('near_hits', 4);
     telemetry.observe('load_seconds', 0.003);
@@ -35,6 +35,7 @@ describe('metrics', () => {
     expect(telemetry.total('near_hits')).to.equal(5);
 
     const text = await registry.metrics();
+    expect(text).to.contain('paramd_log_lines_dropped_total 3\n');
     expect(await registry.metrics()).to.contain('paramd_near_hits_total 5\n'); // a second scrape counts nothing twice
     expect(text).to.contain('paramd_near_hits_total 5\n').and.contain('paramd_load_seconds_count 1\n');
     for (const name of Object.keys(COUNTERS)) expect(text).to.contain(`# TYPE paramd_${name}_total counter\n`);
@@ -101,7 +102,7 @@ describe('metrics', () => {
 
   it('are named as Prometheus has it', async () => {
     const registry = newRegistry();
-    createTelemetry(silentLogger, registry);
+    createTelemetry(silent, registry);
     exposeStatus(registry, () => STATUS);
     exposePool(registry, () => ({ total: 0, idle: 0, waiting: 0 }));
     measureCalls(registry, manualClock());

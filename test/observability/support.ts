@@ -1,8 +1,8 @@
 import { pino } from 'pino';
-import type { Logger } from '../../src/observability/logger.ts';
+import type { Logger, OpenLogger } from '../../src/observability/logger.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
-export const silentLogger: Logger = pino({ level: 'silent' });
+export const silent: OpenLogger = { logger: pino({ level: 'silent' }), dropped: () => 3, flush: () => {} };
 
 /** A clock that stands still until it is told. Without timers. */
 export function manualClock(): Clock & { advance(ms: number): void } {
