@@ -1,7 +1,7 @@
 import type { ClientConfig, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import pg from 'pg';
 import { StoreError } from '../../ports/store.ts';
-import { classify, StandbyError } from './classify.ts';
+import { classify, RetriableError, StandbyError } from './classify.ts';
 import type { Endpoints } from './endpoints.ts';
 
 /** More callers than this wait for no connection: the store is taken to be out of reach. */
@@ -93,23 +93,29 @@ export function openLane(options: LaneOptions): Lane {
       return answer;
     } catch (error) {
       const failure = error instanceof StoreError ? error : classify(error, sent);
-      const lost = failure.kind === 'unreachable' || failure.kind === 'ambiguous';
+      const lost = !(failure instanceof RetriableError) && ['unreachable', 'ambiguous'].includes(failure.kind);
       if (lost) endpoints.gone((client as unknown as LaneClient).endpoint);
       client.release(lost);
       throw failure;
     }
   }
 
+  let closed: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    const timer = setTimeout(() => {
+      for (const client of live) (client as unknown as WithStream).connection.stream.destroy();
+    }, CLOSE_MS_MAX);
+    await pool.end();
+    clearTimeout(timer);
+  }
+
   return {
     use,
     answer: (statement, convert) => use(async (client) => convert((await client.query(statement)).rows), 'read'),
     connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    close: async () => {
-      const timer = setTimeout(() => {
-        for (const client of live) (client as unknown as WithStream).connection.stream.destroy();
-      }, CLOSE_MS_MAX);
-      await pool.end();
-      clearTimeout(timer);
+    close: () => {
+      closed ??= close();
+      return closed;
     },
   };
 }

@@ -100,4 +100,5 @@ CREATE TABLE paramd.batch (
   time_us bigint NOT NULL,
   outcomes text NOT NULL
 );
+ALTER TABLE paramd.batch ALTER COLUMN outcomes SET STORAGE EXTERNAL;
 CREATE INDEX batch_time ON paramd.batch (time_us);

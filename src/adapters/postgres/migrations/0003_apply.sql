@@ -93,7 +93,7 @@ BEGIN
     ) AS unmet;
   END IF;
 
-  WITH op AS MATERIALIZED (
+  WITH op AS (
     SELECT o.*,
       c.key IS NOT NULL AS found, c.kind AS old_kind, c.value AS old_value, c.mod_revision AS old_revision,
       c.create_revision AS old_create_revision, c.version AS old_version, c.create_time_us AS old_create_time_us,
@@ -112,14 +112,15 @@ BEGIN
     FROM unnest(
       p_write, p_index, p_deletes, p_key, p_if, p_lenient, p_kind, p_value_at, p_value_bytes, p_ttl,
       p_labels, p_remove, p_actor, p_validate, p_principal, p_request, p_hash
-    ) WITH ORDINALITY AS o(
+    ) AS o(
       w, i, deletes, key, if_revision, lenient, kind, value_at, value_bytes, ttl,
-      labels, remove, actor, validate, principal, request, hash, n
+      labels, remove, actor, validate, principal, request, hash
     )
     LEFT JOIN paramd.current c ON c.key = o.key
     LEFT JOIN paramd.request r
       ON r.principal = o.principal AND r.id = o.request AND r.time_us > v_now - 3600000000
-  ), judged AS MATERIALIZED (
+    OFFSET 0
+  ), judged AS (
     SELECT op.*,
       CASE
         WHEN if_revision = 0 AND found AND NOT deletes THEN 'PARAMETER_EXISTS'
@@ -136,7 +137,8 @@ BEGIN
             + CASE WHEN old_labels <> '{}' THEN octet_length(old_labels::text) ELSE 0 END ELSE 0 END
         + CASE WHEN deletes THEN 0 ELSE coalesce(value_bytes, octet_length(old_value)) END AS bytes
     FROM op
-  ), summed AS MATERIALIZED (
+    OFFSET 0
+  ), summed AS (
     SELECT judged.*,
       coalesce(v_unmet ? w::text, false) AS unmet,
       max(first_revision) OVER whole IS NOT NULL AS replayed,
@@ -144,14 +146,14 @@ BEGIN
       bool_or(changes) OVER whole AS write_changes,
       sum(bytes + label_bytes) OVER whole > 3145728 AS too_large,
       array_agg(i) FILTER (WHERE deletes AND NOT found) OVER whole AS missing,
-      sum(label_bytes) OVER (ORDER BY n) <= 4096 AS labels_told
+      sum(label_bytes) OVER (ORDER BY w, i) <= 4096 AS labels_told
     FROM judged WINDOW whole AS (PARTITION BY w)
   ), passed AS (
     SELECT summed.*, NOT replayed AND NOT unmet AND refused_at IS NULL AND NOT too_large AS done FROM summed
   ), taken AS (
     SELECT passed.*, done AND write_changes AND NOT validate AS takes,
       v_head.revision
-        + sum(CASE WHEN i = 0 AND done AND write_changes AND NOT validate THEN 1 ELSE 0 END) OVER (ORDER BY n)::bigint
+        + sum(CASE WHEN i = 0 AND done AND write_changes AND NOT validate THEN 1 ELSE 0 END) OVER (ORDER BY w, i)::bigint
         AS revision
     FROM passed
   ), valued AS MATERIALIZED (
@@ -191,7 +193,7 @@ BEGIN
       content_hash = excluded.content_hash, revision = excluded.revision, changed = excluded.changed,
       missing = excluded.missing, time_us = excluded.time_us
   )
-  SELECT max(last_revision), json_agg(outcome ORDER BY w)::text INTO to_revision, outcomes FROM (
+  SELECT coalesce(max(last_revision), v_head.revision), coalesce(json_agg(outcome ORDER BY w)::text, '[]') INTO to_revision, outcomes FROM (
     SELECT w, max(revision) AS last_revision,
       CASE
         WHEN bool_or(replayed) THEN coalesce(
@@ -215,7 +217,7 @@ BEGIN
               WHEN labels_told THEN json_build_array(
                 concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us, new_ttl), new_labels)
               ELSE json_build_array(concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us, new_ttl))
-            END ORDER BY n) FILTER (WHERE NOT deletes), '[]'),
+            END ORDER BY i) FILTER (WHERE NOT deletes), '[]'),
           coalesce(max(missing), '{}'))
       END AS outcome
     FROM valued GROUP BY w

@@ -1,0 +1,60 @@
+import { expect } from 'chai';
+import { migrate } from '../../../src/adapters/postgres/migrate.ts';
+import { openPostgresStore } from '../../../src/adapters/postgres/open-postgres-store.ts';
+import { failure } from '../../contract/store-subject.ts';
+import type { TestDatabase } from '../../support/servers.ts';
+import { freshDatabase } from '../../support/servers.ts';
+import { runSql } from './postgres-subject.ts';
+
+describe('migrations', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await freshDatabase();
+  });
+  afterEach(() => database.drop());
+
+  const quiet = () => {};
+
+  it('run once, though several replicas start together', async () => {
+    const results = await Promise.all(Array.from({ length: 4 }, () => migrate(database.url, quiet)));
+    const applied = results.map((result) => result.applied.length).sort();
+    expect(applied.slice(0, 3)).to.deep.equal([0, 0, 0]);
+    expect(applied[3]).to.be.greaterThan(0);
+    const store = await openPostgresStore({ connection: database.url });
+    expect((await store.epochs()).length).to.equal(1);
+    await store.close();
+    expect((await migrate(database.url, quiet)).applied).to.deep.equal([]);
+  });
+
+  it('that are missing are named when a store is opened', async () => {
+    const none = await failure(openPostgresStore({ connection: database.url }));
+    expect(none.message).to.match(/lacks 0001_tables, .*paramd migrate/);
+    await migrate(database.url, quiet);
+    await runSql(database.url, `DELETE FROM paramd.migration WHERE name = '0005_upkeep'`);
+    const one = await failure(openPostgresStore({ connection: database.url }));
+    expect(one.message).to.match(/lacks 0005_upkeep: run/);
+  });
+
+  it('of a newer program are refused', async () => {
+    await migrate(database.url, quiet);
+    await runSql(database.url, `INSERT INTO paramd.migration (name, run_on) VALUES ('9999_future', now())`);
+    for (const attempt of [openPostgresStore({ connection: database.url }), migrate(database.url, quiet)]) {
+      expect((await failure(attempt)).message).to.match(/newer than this program \(9999_future\): upgrade/);
+    }
+  });
+
+  it('by connection fields instead of a string', async () => {
+    const { hostname, port, username, password, pathname } = new URL(database.url);
+    const connection = {
+      host: hostname,
+      port,
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: pathname.slice(1),
+    };
+    await migrate(connection, quiet);
+    const store = await openPostgresStore({ connection });
+    expect((await store.installation()).description).to.match(/^PostgreSQL \d+\.\d+ at /);
+    await store.close();
+  });
+});
