@@ -1,16 +1,21 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { Connection } from './connections.ts';
-import type { RpcLimits } from './limits.ts';
+import type { Runtime } from './runtime.ts';
 import { metadataBytes } from './transport.ts';
 
+/** Health is always told: above all when this replica closes, or has too much to do. */
+export type Admission = 'limited' | 'always';
+
 /** Refuses a call before it costs anything. */
-export function admit(connection: Connection, metadata: Metadata, limits: RpcLimits, clock: Clock): void {
-  if (metadataBytes(metadata) > limits.metadataBytesMax) {
-    throw new ParamdError({ reason: 'LIMIT_EXCEEDED', limit: 'metadata_bytes', maximum: limits.metadataBytesMax });
+export function admit(admission: Admission, runtime: Runtime, connection: Connection, metadata: Metadata): void {
+  if (admission === 'always') return;
+  if (runtime.draining) throw new ParamdError({ reason: 'DRAINING' });
+  const { metadataBytesMax, ratePerConnectionMax } = runtime.limits;
+  if (metadataBytes(metadata) > metadataBytesMax) {
+    throw new ParamdError({ reason: 'LIMIT_EXCEEDED', limit: 'metadata_bytes', maximum: metadataBytesMax });
   }
-  if (limits.ratePerConnectionMax > 0) takeToken(connection, limits.ratePerConnectionMax, clock.monotonicMs());
+  if (ratePerConnectionMax > 0) takeToken(connection, ratePerConnectionMax, runtime.clock.monotonicMs());
 }
 
 function takeToken(connection: Connection, perSecond: number, nowMs: number): void {

@@ -4,15 +4,13 @@
 // timer; and a stream that has not closed in time after its status is closed below grpc-js.
 import { status as Code, type handleServerStreamingCall, type ServerWritableStream } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
-import { admit } from './admission.ts';
-import { endOf, statusName } from './handle-unary.ts';
+import { type Admission, admit } from './admission.ts';
+import { type Defect, endOf, statusName } from './handle-unary.ts';
 import { IncomingCall } from './incoming-call.ts';
-import { drainingError, type Runtime } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
 import { type CallStatus, plainStatus } from './status-table.ts';
+import { type Send, streamSender } from './stream-sender.ts';
 import { type BaseCall, baseCall, closeStream, streamIsClosed } from './transport.ts';
-
-/** Resolves when the message has left the process; rejects when the stream is over. */
-export type Send = (message: Buffer) => Promise<void>;
 
 /** A handler of a server stream. When it returns, the stream ends with OK; when it throws, with that error. */
 export type Stream = (request: Buffer, call: IncomingCall, send: Send) => Promise<void>;
@@ -21,76 +19,43 @@ export function handleStream(
   runtime: Runtime,
   path: string,
   stream: Stream,
+  admission: Admission = 'limited',
 ): handleServerStreamingCall<Buffer, Buffer> {
-  return (grpcCall) => {
+  return async (grpcCall) => {
     const base = baseCall(grpcCall);
     runtime.open.settled(base);
     const connection = runtime.connectionOf(base);
     const ended = runtime.observer.started(path);
     const call = new IncomingCall(grpcCall, connection, runtime.clock, Number.POSITIVE_INFINITY);
-    const abort = (reason: ParamdError): void => call.abort(reason);
-
-    const run = async (): Promise<void> => {
-      if (runtime.draining) throw drainingError();
-      admit(connection, grpcCall.metadata, runtime.limits, runtime.clock);
-      runtime.streams.add(abort);
-      await stream(grpcCall.request, call, sender(grpcCall, base, call.signal, runtime));
-    };
-    run()
-      .then(
-        () => ({ status: plainStatus(Code.OK, 'OK') }),
-        // Whatever a handler says on being stopped, why it was stopped is the reason.
-        (error) => endOf(call.signal.aborted && isCancelled(error) ? call.signal.reason : error),
-      )
-      .then(({ status, ...rest }) => {
-        runtime.streams.delete(abort);
-        call.abort(new ParamdError({ reason: 'CANCELLED' }));
-        endStream(grpcCall, base, status, runtime);
-        ended({ status: statusName(status.code), peer: connection.peer, ...('defect' in rest ? rest.defect : {}) });
-      });
+    const { status, defect } = await outcomeOf(call, async () => {
+      admit(admission, runtime, connection, grpcCall.metadata);
+      runtime.streams.add(base, (reason) => call.abort(reason));
+      const { clock, limits } = runtime;
+      const sender = streamSender(grpcCall, call.signal, clock, limits.stallMs, () => closeStream(base));
+      await stream(grpcCall.request, call, sender.send).finally(sender.close);
+    });
+    runtime.streams.remove(base);
+    call.abort(new ParamdError({ reason: 'CANCELLED' }));
+    endStream(grpcCall, base, status, runtime);
+    ended({ status: statusName(status.code), peer: connection.peer, ...defect });
   };
+}
+
+async function outcomeOf(
+  call: IncomingCall,
+  run: () => Promise<void>,
+): Promise<{ status: CallStatus; defect?: Defect }> {
+  try {
+    await run();
+    return { status: plainStatus(Code.OK, 'OK') };
+  } catch (error) {
+    // Whatever a handler says on being stopped, why it was stopped is the reason.
+    return endOf(call.signal.aborted && isCancelled(error) ? call.signal.reason : error);
+  }
 }
 
 function isCancelled(error: unknown): boolean {
   return error instanceof ParamdError && error.failure.reason === 'CANCELLED';
-}
-
-/** What send rejects with when the client takes nothing for so long. */
-export class StalledError extends ParamdError {
-  constructor() {
-    super({ reason: 'CANCELLED' });
-  }
-}
-
-function sender(
-  grpcCall: ServerWritableStream<Buffer, Buffer>,
-  base: BaseCall,
-  signal: AbortSignal,
-  { clock, limits }: Runtime,
-): Send {
-  return (message) =>
-    new Promise((resolve, reject) => {
-      const settle = (): void => {
-        stall.cancel();
-        signal.removeEventListener('abort', leave);
-      };
-      const leave = (): void => {
-        settle();
-        reject(signal.reason);
-      };
-      const stall = clock.setTimer(limits.stallMs, () => {
-        settle();
-        closeStream(base);
-        reject(new StalledError());
-      });
-      if (signal.aborted) return leave();
-      signal.addEventListener('abort', leave);
-      grpcCall.write(message, (error?: Error | null) => {
-        settle();
-        if (error) reject(new ParamdError({ reason: 'CANCELLED' }));
-        else resolve();
-      });
-    });
 }
 
 /** Tells the client why its stream ends; if it does not listen, the stream is closed all the same. */

@@ -3,16 +3,21 @@
 import { randomBytes } from 'node:crypto';
 import { status as Code, type handleUnaryCall } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
-import { admit } from './admission.ts';
+import { type Admission, admit } from './admission.ts';
 import { IncomingCall } from './incoming-call.ts';
-import { drainingError, type Runtime } from './runtime.ts';
+import type { Runtime } from './runtime.ts';
 import { type CallStatus, CallStatusError, plainStatus, statusOf, unforeseenStatus } from './status-table.ts';
 import { type AnyServerCall, baseCall } from './transport.ts';
 
 /** A handler: from the bytes of the request to those of the response. */
 export type Answer = (request: Buffer, call: IncomingCall) => Promise<Buffer> | Buffer;
 
-export function handleUnary(runtime: Runtime, path: string, answer: Answer): handleUnaryCall<Buffer, Buffer> {
+export function handleUnary(
+  runtime: Runtime,
+  path: string,
+  answer: Answer,
+  admission: Admission = 'limited',
+): handleUnaryCall<Buffer, Buffer> {
   const { limits, clock, open } = runtime;
   return (grpcCall, respond) => {
     const base = baseCall(grpcCall);
@@ -41,8 +46,7 @@ export function handleUnary(runtime: Runtime, path: string, answer: Answer): han
     };
 
     try {
-      if (runtime.draining) throw drainingError();
-      admit(connection, grpcCall.metadata, limits, clock);
+      admit(admission, runtime, connection, grpcCall.metadata);
       const call = new IncomingCall(grpcCall, connection, clock, limits.unaryTimeoutMs);
       open.handled(base, () => {
         end(plainStatus(Code.DEADLINE_EXCEEDED, `no answer within ${limits.unaryTimeoutMs} ms`));

@@ -49,9 +49,10 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** The given ones over the defaults, within what timers can do. */
 export function rpcLimits(given: Partial<RpcLimits>): RpcLimits {
-  const limits = { ...RPC_LIMITS, ...given };
-  for (const name of Object.keys(limits) as (keyof RpcLimits)[]) {
-    if (name.endsWith('Ms')) Object.assign(limits, { [name]: Math.min(limits[name], TIMER_MS_MAX) });
-  }
-  return limits;
+  const names = Object.keys(RPC_LIMITS) as (keyof RpcLimits)[];
+  const entries = names.map((name) => {
+    const limit = given[name] ?? RPC_LIMITS[name];
+    return [name, name.endsWith('Ms') ? Math.min(limit, TIMER_MS_MAX) : limit] as const;
+  });
+  return Object.fromEntries(entries) as unknown as RpcLimits;
 }

@@ -11,8 +11,9 @@ import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
 import { type RpcLimits, rpcLimits } from './limits.ts';
 import { openCalls } from './open-calls.ts';
+import { openStreams } from './open-streams.ts';
 import { pageTokens } from './page-tokens.ts';
-import { drainingError, type Identity, type Runtime } from './runtime.ts';
+import type { Identity, Runtime } from './runtime.ts';
 import { cacheService } from './services/cache-service.ts';
 import { healthDefinition, healthService, type Serving, setServing } from './services/health-service.ts';
 import { parameterService } from './services/parameter-service.ts';
@@ -54,7 +55,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     tokens: pageTokens(options.secret),
     open,
     connectionOf: connections(clock, limits.ratePerConnectionMax),
-    streams: new Set(),
+    streams: openStreams(clock),
     identity: options.identity,
     draining: false,
   };
@@ -153,7 +154,9 @@ async function drain(
   setServing(serving, false);
   runtime.draining = true;
   const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
-  for (const end of runtime.streams) end(drainingError());
+  // Those who watch health are told before their streams end.
+  await new Promise((resolve) => setImmediate(resolve));
+  runtime.streams.drain();
   injector.drain(graceMs);
   const finished = Promise.all([closed, new Promise<void>((resolve) => server.tryShutdown(() => resolve()))]);
   const overtime = runtime.clock.setTimer(graceMs, () => {

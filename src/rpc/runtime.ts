@@ -1,10 +1,10 @@
 import type { ParamdCore } from '../core/api.ts';
-import { ParamdError } from '../model/errors.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Connection } from './connections.ts';
 import type { RpcLimits } from './limits.ts';
 import type { OpenCalls } from './open-calls.ts';
+import type { OpenStreams } from './open-streams.ts';
 import type { PageTokens } from './page-tokens.ts';
 import type { BaseCall } from './transport.ts';
 
@@ -17,8 +17,7 @@ export interface Runtime {
   readonly tokens: PageTokens;
   readonly open: OpenCalls;
   readonly connectionOf: (base: BaseCall) => Connection;
-  /** Streams that are to be ended when this replica drains. */
-  readonly streams: Set<(reason: ParamdError) => void>;
+  readonly streams: OpenStreams;
   readonly identity: Identity;
   draining: boolean;
 }
@@ -29,8 +28,4 @@ export interface Identity {
   readonly version: string;
   /** On the clock port's monotonic clock. */
   readonly startedAtMs: number;
-}
-
-export function drainingError(): ParamdError {
-  return new ParamdError({ reason: 'DRAINING' });
 }

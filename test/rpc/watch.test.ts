@@ -175,6 +175,14 @@ describe('Watch', () => {
     await until(() => core.closed);
   });
 
+  it('is told to go elsewhere when its connection closes for its age', async () => {
+    const aged = await startFixture({ limits: { connectionAgeMs: 200, connectionAgeGraceMs: 60_000 } });
+    const watching = start(aged.parameters);
+    await until(() => watching.error !== undefined);
+    expect(watching.error).to.deep.include({ code: Code.UNAVAILABLE, reason: 'DRAINING', retryMs: 100 });
+    await aged.close();
+  });
+
   it('is bounded per connection and in all', async () => {
     const opened = [await open(), await open(), await open()];
     const refused = start(fixture.parameters);

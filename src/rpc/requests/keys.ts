@@ -12,7 +12,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 const REPLACEMENT = '\ufffd';
 
 export function checkKey(findings: Findings, field: string, key: string): void {
-  if (key === '') invalid(findings, field, 'is empty; a key has 1 to 512 bytes');
+  if (key === '') invalid(findings, field, 'is empty, a key has 1 to 512 bytes');
   else checkPrefix(findings, field, key);
 }
 
@@ -33,7 +33,7 @@ function keyFault(text: string): string | undefined {
 }
 
 function tooLong(bytes: number): string {
-  return `has ${bytes} bytes; at most ${KEY_BYTES_MAX} are allowed`;
+  return `has ${bytes} bytes, at most ${KEY_BYTES_MAX} are allowed`;
 }
 
 /** Printable ASCII, as nearly every key is. */
@@ -47,9 +47,9 @@ function isPlain(text: string): boolean {
 
 export function checkLabelKey(findings: Findings, field: string, name: string): void {
   const bytes = Buffer.byteLength(name);
-  if (bytes === 0) invalid(findings, field, 'has an empty key; a label key has 1 to 63 bytes');
+  if (bytes === 0) invalid(findings, field, 'has an empty key, a label key has 1 to 63 bytes');
   else if (bytes > LABEL_KEY_BYTES_MAX) {
-    invalid(findings, field, `has a key of ${bytes} bytes; at most ${LABEL_KEY_BYTES_MAX} are allowed`);
+    invalid(findings, field, `has a key of ${bytes} bytes, at most ${LABEL_KEY_BYTES_MAX} are allowed`);
   } else if (CONTROL.test(name)) invalid(findings, field, 'has a key with a control character');
 }
 
@@ -58,7 +58,7 @@ export function checkLabels(findings: Findings, field: string, labels: ReadonlyM
     checkLabelKey(findings, field, name);
     const bytes = Buffer.byteLength(text);
     if (bytes > LABEL_VALUE_BYTES_MAX) {
-      invalid(findings, field, `has a value of ${bytes} bytes; at most ${LABEL_VALUE_BYTES_MAX} are allowed`);
+      invalid(findings, field, `has a value of ${bytes} bytes, at most ${LABEL_VALUE_BYTES_MAX} are allowed`);
     } else if (CONTROL.test(text)) invalid(findings, field, 'has a value with a control character');
   }
 }

@@ -23,7 +23,7 @@ const KINDS: Readonly<Record<WireKind['$case'], ValueKind>> = {
 /** The value as it is stored; undefined: it is none, and why is among the findings. */
 export function storedValueOf(findings: Findings, field: string, value: WireValue): Value | undefined {
   if (value.kind === undefined) {
-    invalid(findings, field, 'has no kind; exactly one must be set');
+    invalid(findings, field, 'has no kind, exactly one must be set');
     return undefined;
   }
   const kind = KINDS[value.kind.$case];

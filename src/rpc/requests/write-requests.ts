@@ -43,7 +43,7 @@ export function commitWriteOf(bytes: Buffer, caller: Caller): Write {
   const { message, findings } = decodeRequest(COMMIT, bytes);
   const conditions = message.conditions.map((condition, index) => conditionOf(findings, index, condition));
   const operations = message.operations.flatMap((operation, index) => operationOf(findings, index, operation));
-  if (message.operations.length === 0) invalid(findings, 'operations', 'is empty; a commit has 1 to 300');
+  if (message.operations.length === 0) invalid(findings, 'operations', 'is empty, a commit has 1 to 300');
   checkDistinct(findings, message.operations);
   return writeOf(findings, 'commit', conditions, operations, message, caller);
 }
@@ -65,7 +65,7 @@ function writeOf(
 function conditionOf(findings: Findings, index: number, condition: WireCondition): Condition {
   const path = `conditions[${index}]`;
   checkKey(findings, `${path}.key`, condition.key);
-  if (condition.ifRevision === undefined) invalid(findings, `${path}.if_revision`, 'is required; 0: does not exist');
+  if (condition.ifRevision === undefined) invalid(findings, `${path}.if_revision`, 'is required (0: does not exist)');
   else if (condition.ifRevision < 0n) invalid(findings, `${path}.if_revision`, 'is negative');
   return { key: condition.key, ifRevision: condition.ifRevision ?? 0n };
 }

@@ -71,9 +71,9 @@ export function healthService(runtime: Runtime, serving: Serving): UntypedServic
   };
 
   return {
-    Check: handleUnary(runtime, `/${NAME}/Check`, check),
-    List: handleUnary(runtime, `/${NAME}/List`, list),
-    Watch: handleStream(runtime, `/${NAME}/Watch`, watch),
+    Check: handleUnary(runtime, `/${NAME}/Check`, check, 'always'),
+    List: handleUnary(runtime, `/${NAME}/List`, list, 'always'),
+    Watch: handleStream(runtime, `/${NAME}/Watch`, watch, 'always'),
   };
 }
 

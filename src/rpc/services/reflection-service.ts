@@ -5,7 +5,6 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type DescriptorProto, type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status as Code, type handleBidiStreamingCall, type ServiceDefinition } from '@grpc/grpc-js';
-import type { ParamdError } from '../../model/errors.ts';
 import { descriptorImage } from '../descriptor-image.ts';
 import type { Runtime } from '../runtime.ts';
 import { statusOf } from '../status-table.ts';
@@ -86,12 +85,10 @@ function* symbolsOfMessage(message: DescriptorProto, scope: string): Generator<s
 /** One answer for each question, in order; the client takes its time. */
 export function handleReflection(runtime: Runtime, descriptors: Descriptors): handleBidiStreamingCall<Buffer, Buffer> {
   return (call) => {
-    runtime.open.settled(baseCall(call));
-    const end = (reason: ParamdError): void => {
-      call.emit('error', statusOf(reason.failure));
-    };
-    runtime.streams.add(end);
-    call.once('close', () => runtime.streams.delete(end));
+    const base = baseCall(call);
+    runtime.open.settled(base);
+    runtime.streams.add(base, ({ failure }) => call.emit('error', statusOf(failure)));
+    base.stream.once('close', () => runtime.streams.remove(base));
     call.on('error', () => undefined);
     call.on('data', (question: Buffer) => {
       try {
