@@ -9,7 +9,7 @@ import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, rmSync } from
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
-import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
+import { EmbeddedError, type EmbeddedServer, type LogLine } from '../../src/embedded/embedded-server.ts';
 import { startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { findProcess, goneWithin, type RunningProcess, signalTree } from '../../src/embedded/process.ts';
 import { startEmbeddedValkey } from '../../src/embedded/valkey.ts';
@@ -83,17 +83,14 @@ export function requireValkey(context: Mocha.Context): string {
 }
 
 /** A Valkey of one's own. Where none can be had this throws: call requireValkey first. */
-export function startValkey(settings: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+export function startValkey(
+  settings: Readonly<Record<string, string>> = {},
+  log: LogLine = ignore,
+): Promise<TestServer> {
   const folder = newFolder('valkey');
   return breakable(folder, async (port) => {
-    const server = await startEmbeddedValkey({
-      folder,
-      port,
-      settings,
-      unpackInto: valkeyPackageFolder(),
-      log: ignore,
-    });
-    if (server === undefined) throw new Error('Valkey cannot be had here');
+    const server = await startEmbeddedValkey({ folder, port, settings, unpackInto: valkeyPackageFolder(), log });
+    if (server === undefined) throw new EmbeddedError('tests that need Valkey cannot run');
     return server;
   });
 }
