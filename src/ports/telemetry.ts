@@ -33,6 +33,8 @@ export const COUNTERS = {
   write_retries: 'Batches sent again',
   watch_overflows: 'Watches that fell behind and read the log again',
   watch_events: 'Events handed to watches',
+  job_runs: 'Runs of jobs begun',
+  job_failures: 'Runs of jobs that failed',
   audit_sampled: 'Cached entries compared with the store',
   audit_inconsistent: 'Cached entries found to differ from the store: a defect',
 } as const;
@@ -42,6 +44,7 @@ export const HISTOGRAMS = {
   batch_writes: 'Writes in one batch',
   batch_seconds: 'Time that the store took for a batch',
   load_seconds: 'Time that the store took for a read',
+  job_seconds: 'Time that a run of a job took',
   propagation_seconds: 'From commit, by the store clock, to being applied here',
 } as const;
 export type Histogram = keyof typeof HISTOGRAMS;
