@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { MemoryStore } from '../../../src/adapters/memory/store.ts';
@@ -194,11 +196,15 @@ function batchArbitrary(): fc.Arbitrary<Write[]> {
 function resolved(one: Write, memory: MemoryStore, next: () => number): Write {
   const real = <T extends { key: string; ifRevision?: bigint | undefined }>(on: T): T =>
     on.ifRevision === 1n ? { ...on, ifRevision: memory.current.get(on.key)?.revision ?? 0n } : on;
+  const conditions = one.conditions.map(real);
+  const operations = one.operations.map(real);
+  const content = inspect([conditions, operations, one.validateOnly], { depth: null });
   return {
     ...one,
+    conditions,
+    operations,
     requestId: one.requestId === 'new' ? `request${next()}` : one.requestId,
-    conditions: one.conditions.map(real),
-    operations: one.operations.map(real),
+    contentHash: createHash('sha256').update(content).digest(),
   };
 }
 
