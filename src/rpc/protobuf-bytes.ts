@@ -15,9 +15,11 @@ export function writeVarint(target: Buffer, at: number, value: number): number {
   return position;
 }
 
+const EXACT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
 /** An int64; negative ones take ten bytes. */
 export function writeInt64(target: Buffer, at: number, value: bigint): number {
-  if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return writeVarint(target, at, Number(value));
+  if (value >= 0n && value <= EXACT_MAX) return writeVarint(target, at, Number(value));
   let rest = BigInt.asUintN(64, value);
   let position = at;
   while (rest > 0x7fn) {
@@ -53,12 +55,15 @@ export function writeLength(target: Buffer, at: number, tag: number, length: num
 
 /** Seconds and nanoseconds as in google.protobuf.Duration and Timestamp, with tag and length. For 0n and more. */
 export function writeTime(target: Buffer, at: number, tag: number, nanoseconds: bigint): number {
-  const seconds = nanoseconds / 1_000_000_000n;
-  const nanos = Number(nanoseconds % 1_000_000_000n);
+  return writeSeconds(target, at, tag, Number(nanoseconds / 1_000_000_000n), Number(nanoseconds % 1_000_000_000n));
+}
+
+/** As writeTime, for less than the 2⁵³ seconds and 10⁹ nanoseconds that both are. */
+export function writeSeconds(target: Buffer, at: number, tag: number, seconds: number, nanos: number): number {
   let position = at + 2;
-  if (seconds !== 0n) {
+  if (seconds !== 0) {
     target[position++] = 0x08;
-    position = writeInt64(target, position, seconds);
+    position = writeVarint(target, position, seconds);
   }
   if (nanos !== 0) {
     target[position++] = 0x10;

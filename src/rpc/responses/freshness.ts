@@ -1,6 +1,6 @@
 import { type Freshness as FreshnessMessage, Tier as WireTier } from '../../../gen/parameter/v1/freshness.ts';
 import type { Freshness, Tier } from '../../model/errors.ts';
-import { writeInt64, writeTime } from '../protobuf-bytes.ts';
+import { writeInt64, writeSeconds } from '../protobuf-bytes.ts';
 
 export const WIRE_TIERS: Readonly<Record<Tier, WireTier>> = {
   'near-cache': WireTier.TIER_NEAR_CACHE,
@@ -22,7 +22,8 @@ export function writeFreshness(target: Buffer, start: number, freshness: Freshne
   target[at++] = 0x10;
   target[at++] = WIRE_TIERS[freshness.servedFrom];
   if (freshness.stalenessBoundMs !== undefined) {
-    at = writeTime(target, at, 0x1a, boundNs(freshness.stalenessBoundMs));
+    const nanoseconds = boundNs(freshness.stalenessBoundMs);
+    at = writeSeconds(target, at, 0x1a, Math.floor(nanoseconds / 1e9), nanoseconds % 1e9);
   }
   if (freshness.degraded) {
     target[at++] = 0x20;
@@ -34,8 +35,8 @@ export function writeFreshness(target: Buffer, start: number, freshness: Freshne
 }
 
 /** Rounded up: it is a bound. */
-function boundNs(milliseconds: number): bigint {
-  return BigInt(Math.ceil(Math.max(0, milliseconds) * 1e6));
+function boundNs(milliseconds: number): number {
+  return Math.ceil(Math.max(0, milliseconds) * 1e6);
 }
 
 /** For error details. */
@@ -48,7 +49,7 @@ export function freshnessMessage(freshness: Freshness): FreshnessMessage {
     stalenessBound:
       nanoseconds === undefined
         ? undefined
-        : { seconds: nanoseconds / 1_000_000_000n, nanos: Number(nanoseconds % 1_000_000_000n) },
+        : { seconds: BigInt(Math.floor(nanoseconds / 1e9)), nanos: nanoseconds % 1e9 },
     degraded,
   };
 }
