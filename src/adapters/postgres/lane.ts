@@ -126,7 +126,7 @@ interface WithStream {
 }
 
 /** Only index lookups: right for any size of the tables, whatever the statistics say. */
-function sessionSettings(statementMs: number): string {
+export function sessionSettings(statementMs: number): string {
   const settings = {
     statement_timeout: statementMs,
     idle_in_transaction_session_timeout: statementMs,

@@ -48,7 +48,7 @@ function logText(values: boolean): string {
     FROM paramd.head_told LEFT JOIN page ON $1 >= (head ->> 2)::bigint ORDER BY row`;
 }
 
-const LOG = { bare: logText(false), whole: logText(true) };
+export const LOG = { bare: logText(false), whole: logText(true) };
 
 const ENTRY = `
   SELECT head, ${COLUMNS}, ${WHOLE}

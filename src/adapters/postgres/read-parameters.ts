@@ -97,7 +97,7 @@ function listText(above: Above, page: (above: Above) => string): string {
     FROM paramd.head_told LEFT JOIN measured ON place <= $3 AND (place = 1 OR bytes <= $4) ORDER BY place`;
 }
 
-const LIST: Readonly<Record<'now' | 'asOf', Readonly<Record<Above, string>>>> = {
+export const LIST: Readonly<Record<'now' | 'asOf', Readonly<Record<Above, string>>>> = {
   now: { '>': listText('>', pageNow), '>=': listText('>=', pageNow) },
   asOf: { '>': listText('>', pageAsOf), '>=': listText('>=', pageAsOf) },
 };
