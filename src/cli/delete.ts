@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { DeleteParameterResponse } from '../../gen/parameter/v1/parameter_service.ts';
 import { type ParamdClient, ParamdRpcError } from '../client/index.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
-import { EXIT, Failure } from './failure.ts';
+import { EXIT, Failure, repeatable } from './failure.ts';
 import { type Io, print } from './io.ts';
 import { type Output, type WriteOptions, withOutput, withWriteOptions, writeSettings } from './options.ts';
 import { protoJson } from './proto-json.ts';
@@ -56,7 +56,8 @@ async function deleteOne(
   options: DeleteOptions,
 ): Promise<void> {
   const { ifRevision, allowMissing } = options;
-  const revision = await client.delete(key, { ...writeSettings(options), ifRevision, allowMissing, signal });
+  const settings = { ...writeSettings(options), ifRevision, allowMissing, signal };
+  const revision = await repeatable(settings.requestId, client.delete(key, settings));
   if (options.output === 'json') {
     await print(io, protoJson('DeleteParameterResponse', DeleteParameterResponse, { revision }));
   } else if (options.validateOnly) {

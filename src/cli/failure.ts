@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { ParamdRpcError } from '../client/index.ts';
+import { ParamdRpcError } from '../client/index.ts';
 
 /** What a script can tell from the exit code; `paramd --help` lists it. */
 export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, condition: 4, unavailable: 5, interrupted: 130 } as const;
@@ -48,4 +48,26 @@ function lineOf(error: ParamdRpcError, target: string): string {
     default:
       return `${error.message} (${error.status} from ${target})`;
   }
+}
+
+/**
+ * Names the request id of a write of which nobody knows whether it was done: with it, it can be repeated and is not done
+ * twice (C8).
+ */
+export async function repeatable<T>(requestId: string, write: Promise<T>): Promise<T> {
+  try {
+    return await write;
+  } catch (error) {
+    if (!(error instanceof ParamdRpcError) || !isOutcomeUnknown(error)) throw error;
+    const way = `to make sure within the hour, repeat the command with --request-id ${requestId}`;
+    throw new Failure(EXIT.unavailable, `whether it was written is not known; ${way}`, { cause: error });
+  }
+}
+
+/** In the words of grpc-js. */
+const NEVER_SENT = /No connection established|Name resolution/;
+
+function isOutcomeUnknown({ reason, code, message }: ParamdRpcError): boolean {
+  if (reason !== undefined) return reason === 'OUTCOME_UNKNOWN';
+  return code === status.DEADLINE_EXCEEDED || (code === status.UNAVAILABLE && !NEVER_SENT.test(message));
 }

@@ -1,11 +1,20 @@
 import type { Command } from 'commander';
+import { loadConfig } from '../config/load-config.ts';
+import { migrateSchema } from '../main.ts';
 import type { Io } from './io.ts';
+import { print } from './io.ts';
+import { configured } from './replica-process.ts';
 
-export function registerMigrate(program: Command, _io: Io): void {
+export function registerMigrate(program: Command, io: Io): void {
   program
     .command('migrate')
-    .description('bring the database schema up to date')
-    .action(() => {
-      throw new Error('not wired yet');
+    .summary('bring the database schema up to date')
+    .description('Does what `paramd serve` does first, and ends. Safe to run from several places at once.')
+    .addHelpText('after', '\nExample:\n  DATABASE_URL=postgres://paramd@db/paramd paramd migrate')
+    .action(async () => {
+      const config = configured(io, (env) => loadConfig(env, { embeddedAllowed: false }));
+      const applied = await migrateSchema(config);
+      for (const name of applied) await print(io, `applied ${name}`);
+      if (applied.length === 0) await print(io, 'the schema is up to date');
     });
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration, type ReadSettings, type WriteSettings } from '../client/index.ts';
 
@@ -46,8 +47,8 @@ export function withWriteOptions(command: Command, ifRevision: string): Command 
     .option('--validate-only', 'check everything and write nothing');
 }
 
-export function writeSettings(options: WriteOptions): WriteSettings {
-  return { requestId: options.requestId, validateOnly: options.validateOnly };
+export function writeSettings({ requestId = randomUUID(), validateOnly }: WriteOptions) {
+  return { requestId, validateOnly } satisfies WriteSettings;
 }
 
 /** "1.5s", "250ms", "1h30m" → milliseconds */

@@ -12,7 +12,7 @@ import {
   type SetSettings,
 } from '../client/index.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
-import { EXIT, Failure } from './failure.ts';
+import { EXIT, Failure, repeatable } from './failure.ts';
 import { type Io, print } from './io.ts';
 import {
   collected,
@@ -95,22 +95,23 @@ async function set(
   key: string,
   source: ValueSource | undefined,
   kind: Kind | undefined,
-  settings: SetSettings,
+  settings: SetSettings & { readonly requestId: string },
 ): Promise<Parameter> {
-  if (source === undefined) return client.set(key, undefined, settings);
+  const write = (value?: Value) => repeatable(settings.requestId, client.set(key, value, settings));
+  if (source === undefined) return write();
   if (kind !== undefined) {
-    return client.set(key, typed(source, kind), settings).catch((error: unknown) => {
+    return write(typed(source, kind)).catch((error: unknown) => {
       throw isKindMismatch(error) ? otherKind(key, error, kind) : error;
     });
   }
   const { signal } = settings;
   const value = fitting(key, source, (await client.get(key, { signal })).parameter);
   try {
-    return await client.set(key, value, settings);
+    return await write(value);
   } catch (error) {
     if (!isKindMismatch(error)) throw error;
     const { parameter } = await client.get(key, { signal, linearizable: true });
-    return await client.set(key, fitting(key, source, parameter), settings);
+    return await write(fitting(key, source, parameter));
   }
 }
 
@@ -149,7 +150,7 @@ function otherKind(key: string, error: ParamdRpcError, kind: Kind): Failure {
   return new Failure(EXIT.condition, line, { cause: error });
 }
 
-function settingsOf(options: SetOptions): SetSettings {
+function settingsOf(options: SetOptions) {
   return {
     ...writeSettings(options),
     ifRevision: options.ifRevision,
@@ -157,7 +158,7 @@ function settingsOf(options: SetOptions): SetSettings {
     labels: options.label,
     removeLabels: options.removeLabel,
     allowKindChange: options.allowKindChange,
-  };
+  } satisfies SetSettings;
 }
 
 function json(parameter: Parameter): string {

@@ -1,5 +1,13 @@
-import type { CallOptions, ClientReadableStream, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
-import { toRpcError } from './rpc-error.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type CallOptions,
+  type ClientReadableStream,
+  type ClientUnaryCall,
+  type Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import { ParamdRpcError, toRpcError } from './rpc-error.ts';
 
 /** Of every call. */
 export interface CallSettings {
@@ -13,6 +21,7 @@ export interface CallSettings {
 export interface CallDefaults {
   readonly metadata: Metadata;
   readonly timeoutMs: number;
+  readonly attemptsMax: number;
 }
 
 type Unary<Q, S> = (
@@ -22,24 +31,60 @@ type Unary<Q, S> = (
   callback: (error: ServiceError | null, response: S) => void,
 ) => ClientUnaryCall;
 
-/** @throws ParamdRpcError; the signal's reason if it aborts */
-export function unary<Q, S>(
+const BACKOFF_MIN_MS = 50;
+/** With less time left an attempt would only replace a telling error by DEADLINE_EXCEEDED. */
+const ATTEMPT_MIN_MS = 100;
+
+/**
+ * Tries again what is worth it: after UNAVAILABLE from the way to paramd, and from paramd itself exactly if it says so
+ * by RetryInfo. gRPC's own retryPolicy knows nothing of that, and would try until the reason is lost in a
+ * DEADLINE_EXCEEDED. Writes may be tried again because each one has a request_id (C8).
+ * @throws ParamdRpcError; the signal's reason if it aborts
+ */
+export async function unary<Q, S>(
   start: Unary<Q, S>,
   request: Q,
   settings: CallSettings,
   defaults: CallDefaults,
 ): Promise<S> {
   const { signal, timeoutMs = defaults.timeoutMs } = settings;
+  const deadline = Date.now() + timeoutMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await attemptOnce(start, request, defaults.metadata, deadline, signal);
+    } catch (error) {
+      const waitMs = retryInMs(error, attempt);
+      if (attempt === defaults.attemptsMax || Date.now() + waitMs + ATTEMPT_MIN_MS > deadline) throw error;
+      await sleep(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    }
+  }
+}
+
+function attemptOnce<Q, S>(
+  start: Unary<Q, S>,
+  request: Q,
+  metadata: Metadata,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<S> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const cancel = () => call.cancel();
-    const call = start(request, defaults.metadata, { deadline: Date.now() + timeoutMs }, (error, response) => {
+    const call = start(request, metadata, { deadline }, (error, response) => {
       signal?.removeEventListener('abort', cancel);
       if (error === null) resolve(response);
       else reject(signal?.aborted ? signal.reason : toRpcError(error));
     });
     signal?.addEventListener('abort', cancel, { once: true });
   });
+}
+
+/** With jitter, so that the callers of a replica that went away do not come back all at once. Infinity: not at all. */
+function retryInMs(error: unknown, attempt: number): number {
+  if (!(error instanceof ParamdRpcError)) return Number.POSITIVE_INFINITY;
+  const jitterMs = Math.random() * BACKOFF_MIN_MS * 2 ** attempt;
+  if (error.reason === undefined) return error.code === status.UNAVAILABLE ? jitterMs : Number.POSITIVE_INFINITY;
+  return (error.retryAfterMs ?? Number.POSITIVE_INFINITY) + jitterMs;
 }
 
 /**

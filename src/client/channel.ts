@@ -12,37 +12,8 @@ export interface TlsSettings {
   readonly serverName?: string | undefined;
 }
 
-const RETRIED = {
-  retryPolicy: {
-    maxAttempts: 4,
-    initialBackoff: '0.05s',
-    maxBackoff: '1s',
-    backoffMultiplier: 2,
-    retryableStatusCodes: ['UNAVAILABLE'],
-  },
-};
-
-/**
- * Calls go round robin over all addresses. Reads are retried, and so are writes, because the client gives each one a
- * request_id. Streams are not: the watch resumes by itself.
- */
-const SERVICE_CONFIG = {
-  loadBalancingConfig: [{ round_robin: {} }],
-  methodConfig: [
-    {
-      name: [
-        ...['GetParameter', 'BatchGetParameters', 'ListParameters', 'SetParameter', 'DeleteParameter', 'Commit'].map(
-          (method) => ({ service: 'parameter.v1.ParameterService', method }),
-        ),
-        { service: 'parameter.v1.CacheService', method: 'GetStats' },
-      ],
-      ...RETRIED,
-    },
-  ],
-};
-
-/** Larger than any request, so that large writes are retried too. */
-const RETRY_BUFFER_BYTES = 5 << 20;
+/** Calls go round robin over all addresses. Retries are not gRPC's own: call.ts says why. */
+const SERVICE_CONFIG = { loadBalancingConfig: [{ round_robin: {} }] };
 
 /**
  * The address as grpc-js takes it. "host:port" is looked up, may stand for many addresses, and all are used; several
@@ -74,7 +45,6 @@ export function channelOptions(target: string, tls: TlsSettings | undefined): Cl
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 5_000,
-    'grpc.per_rpc_retry_buffer_size': RETRY_BUFFER_BYTES,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_channelz': 0,
     ...(isLoopback(target) && { 'grpc.enable_http_proxy': 0 }),

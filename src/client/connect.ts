@@ -83,6 +83,9 @@ export interface ParamdClient {
   close(): void;
 }
 
+/** Of one call, within its timeout. */
+const ATTEMPTS_MAX = 4;
+
 /**
  * A client; it connects at its first call, and again whenever it must.
  * @throws TypeError if the target is none, or the actor is not printable ASCII
@@ -94,7 +97,7 @@ export function connect({ target, tls, timeoutMs = 5_000, actor }: ConnectSettin
     channelOptions(target, tls),
   );
   const caches = new CacheServiceClient(target, channelCredentials(tls), { channelOverride: parameters.getChannel() });
-  const defaults: CallDefaults = { metadata: metadataOf(actor), timeoutMs };
+  const defaults: CallDefaults = { metadata: metadataOf(actor), timeoutMs, attemptsMax: ATTEMPTS_MAX };
   return {
     get: async (key, settings = {}) =>
       unary(
@@ -131,7 +134,8 @@ export function connect({ target, tls, timeoutMs = 5_000, actor }: ConnectSettin
     stats: (settings = {}) => unary(caches.getStats.bind(caches), {}, settings, defaults),
     warm: (prefix, { keysPerSecondMax = 0, signal } = {}) =>
       responses(() => caches.warmCache({ prefix, maxKeysPerSecond: keysPerSecondMax }, defaults.metadata), signal),
-    health: (service = '', settings = {}) => unary(checkHealth(parameters), service, settings, defaults),
+    health: (service = '', settings = {}) =>
+      unary(checkHealth(parameters), service, settings, { ...defaults, attemptsMax: 1 }),
     close: () => parameters.close(),
   };
 }

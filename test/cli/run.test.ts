@@ -85,6 +85,16 @@ describe('paramd', () => {
     for (const socket of sockets) socket.destroy();
   });
 
+  it('says what to do when nobody is there, for writes too', async () => {
+    for (const line of ['get k', 'set k v --kind string', 'rm k', 'ls', 'stats', 'warm']) {
+      const { code, err } = await paramd(`${line} --target 127.0.0.1:1`);
+      expect({ code, err }, line).to.deep.equal({
+        code: 5,
+        err: 'paramd: nothing answers at 127.0.0.1:1; start one with `npx paramd dev`, or give --target / PARAMD_TARGET\n',
+      });
+    }
+  });
+
   it('passes on what the server says, by its exit code', async () => {
     const codes: [number, string, number][] = [
       [status.INVALID_ARGUMENT, 'INVALID_FIELD', 1],

@@ -115,6 +115,25 @@ describe('client', () => {
     expect(ids[0]).to.match(/^[0-9a-f-]{36}$/);
   });
 
+  it('does not try again what paramd says would fail again', async () => {
+    fake.before.push({
+      method: 'set',
+      run: () => {
+        throw failure(status.UNAVAILABLE, 'OUTCOME_UNKNOWN');
+      },
+    });
+    expect(await failureOf(client.set('k', 'v'))).to.include({ reason: 'OUTCOME_UNKNOWN' });
+    expect(fake.calls).to.have.length(1);
+  });
+
+  it('gives up with the last reason after four attempts, or when the time is too short for another', async () => {
+    for (let i = 0; i < 5; i++) fake.before.push({ method: 'get', run: throwUnavailable });
+    expect(await failureOf(client.get('k'))).to.include({ reason: 'STORE_UNREACHABLE' });
+    expect(fake.calls).to.have.length(4);
+    expect(await failureOf(client.get('k', { timeoutMs: 90 }))).to.include({ reason: 'STORE_UNREACHABLE' });
+    expect(fake.calls).to.have.length(5);
+  });
+
   it('tries large writes again too', async () => {
     fake.before.push({ method: 'set', run: throwUnavailable });
     const { version } = await client.set('big', new Uint8Array(1 << 20));
@@ -125,11 +144,11 @@ describe('client', () => {
     fake.before.push({
       method: 'stats',
       run: () => {
-        throw failure(status.RESOURCE_EXHAUSTED, 'RATE_LIMITED', { limit: 'calls' }, { retryMs: 250 });
+        throw failure(status.RESOURCE_EXHAUSTED, 'RATE_LIMITED', { limit: 'calls' }, { retryMs: 900 });
       },
     });
-    const error = await failureOf(client.stats());
-    expect(error).to.include({ reason: 'RATE_LIMITED', retryAfterMs: 250, code: status.RESOURCE_EXHAUSTED });
+    const error = await failureOf(client.stats({ timeoutMs: 900 }));
+    expect(error).to.include({ reason: 'RATE_LIMITED', retryAfterMs: 900, code: status.RESOURCE_EXHAUSTED });
     expect(error.details.errorInfo?.metadata.get('limit')).to.equal('calls');
   });
 

@@ -75,6 +75,22 @@ describe('client and command line against paramd', () => {
     expect((await paramd('warm')).out).to.match(/^\d+ keys warmed\n$/);
   });
 
+  it('says what is known when the store does not answer', async () => {
+    const own = await startRealServer();
+    await runParamd(['set', 'k', '1', '--target', own.target]);
+    own.store.fail('hang');
+    const read = await runParamd(['get', 'k', '--linearizable', '--target', own.target, '--timeout', '700ms']);
+    const write = await runParamd(['set', 'k', '2', '--kind', 'int', '--target', own.target, '--timeout', '700ms']);
+    own.store.fail('none');
+    await own.close();
+    expect(read.code).to.equal(5);
+    expect(read.err)
+      .to.match(/^paramd: [^\n]+\n$/)
+      .and.to.not.include('no answer from');
+    expect(write.code).to.equal(5);
+    expect(write.err).to.match(/^paramd: whether .* is not known; .* --request-id [0-9a-f-]{36}\n$/);
+  });
+
   it('watches over a replica that goes away: no gap, none twice (C10)', async () => {
     const [first, second] = [await server.replica(), await server.replica()];
     const targets = `${first.target},${second.target}`;
