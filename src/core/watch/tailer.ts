@@ -162,6 +162,7 @@ export class Tailer {
   async proven(sinceMs: number, patience: Patience): Promise<'proven' | 'late'> {
     const { lease, clock } = this.#options;
     while (!lease.provenSince(sinceMs)) {
+      if (clock.monotonicMs() >= patience.deadlineAtMs) return 'late';
       const head = await within(this.#poller.since(sinceMs), clock, patience);
       if (head === 'late') return 'late';
       if (lease.provenSince(sinceMs)) break;
