@@ -15,6 +15,8 @@ const ANSWER_MARGIN_MS = 50;
 export class IncomingCall implements Call {
   readonly startedAtMs: number;
   readonly deadlineAtMs: number;
+  /** Whom writes are fair between. */
+  readonly source: string;
   readonly connection: Connection;
   readonly #call: AnyServerCall;
   #leaving: AbortController | undefined;
@@ -23,6 +25,7 @@ export class IncomingCall implements Call {
   constructor(call: AnyServerCall, connection: Connection, clock: Clock, timeoutMs: number) {
     this.#call = call;
     this.connection = connection;
+    this.source = connection.peer;
     this.startedAtMs = clock.monotonicMs();
     const allowedMs = Math.min(timeoutMs, remainingMs(call));
     this.deadlineAtMs = this.startedAtMs + allowedMs - Math.min(ANSWER_MARGIN_MS, allowedMs / 10);

@@ -91,6 +91,7 @@ describe('ParameterService', () => {
     expect(written().operations[0]).to.deep.include({
       type: 'set',
       key: 'k',
+      path: '',
       cacheTtlNs: 60_000_000_000n,
       removeLabels: ['*'],
       ifRevision: 0n,
@@ -131,6 +132,8 @@ describe('ParameterService', () => {
     expect(response).to.have.property('revision', 12n);
     expect(response).to.have.property('parameters').with.length(1);
     expect(written().conditions).to.deep.equal([{ key: 'c', ifRevision: 0n }]);
+    expect(written().operations[0]).to.have.property('path', 'operations[0].set.');
+    expect(fixture.core.asked[0]?.arguments[1]).to.have.property('source').matches(/:\d+$/);
   });
 
   it('gets many, repeated keys once', async () => {

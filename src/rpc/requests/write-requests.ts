@@ -97,7 +97,7 @@ function setOperationOf(findings: Findings, path: string, set: Omit<WireSetOpera
   }
   const value = set.value && storedValueOf(findings, `${path}value`, set.value);
   const cacheTtlNs = set.cacheTtl && cacheTtlOf(findings, `${path}cache_ttl`, set.cacheTtl);
-  return { type: 'set', key, value, cacheTtlNs, labels, removeLabels, allowKindChange };
+  return { type: 'set', key, path, value, cacheTtlNs, labels, removeLabels, allowKindChange };
 }
 
 function cacheTtlOf(findings: Findings, field: string, cacheTtl: Duration): bigint | undefined {
