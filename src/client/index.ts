@@ -1,3 +1,6 @@
+export type { GetStatsResponse, WarmCacheResponse } from '../../gen/parameter/v1/cache_service.ts';
+export type { Freshness } from '../../gen/parameter/v1/freshness.ts';
+export { type Event, Event_Type, type Parameter, type Value } from '../../gen/parameter/v1/parameter.ts';
 export type { CallSettings } from './call.ts';
 export type { TlsSettings } from './channel.ts';
 export type { ConnectSettings, Found, ListSettings, ParamdClient, WarmSettings } from './connect.ts';
