@@ -124,6 +124,8 @@ function listenerFor(injector: ConnectionInjector, sockets: Set<Socket>, limits:
     injector.injectConnection(socket);
   });
   listener.maxConnections = limits.connectionsMax;
+  // A connection that could not be accepted, for want of file descriptors: the next one may.
+  listener.on('error', () => undefined);
   return listener;
 }
 

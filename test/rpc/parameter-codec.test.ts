@@ -4,6 +4,7 @@ import { Value } from '../../gen/parameter/v1/parameter.ts';
 import { GetParameterResponse } from '../../gen/parameter/v1/parameter_service.ts';
 import type { Parameter } from '../../src/model/parameter.ts';
 import { kindOf, parameterCodec } from '../../src/rpc/parameter-codec.ts';
+import { getResponse } from '../../src/rpc/responses/read-responses.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 200 }).map((drawn) => drawn.toWellFormed());
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
@@ -103,3 +104,42 @@ function stripped(drawn: string): string {
 function reencoded(drawn: Parameter): number {
   return Value.encode(Value.decode(drawn.value!.encoded)).finish().length;
 }
+
+describe('freshness', () => {
+  it('is written as the generated decoder reads it, rounded up', () => {
+    const tiers = ['near-cache', 'shared-cache', 'store'] as const;
+    const bound = fc.option(fc.double({ min: 0, max: 1e11, noNaN: true }), { nil: undefined });
+    fc.assert(
+      fc.property(
+        int64,
+        fc.constantFrom(...tiers),
+        bound,
+        fc.boolean(),
+        (revision, servedFrom, stalenessBoundMs, degraded) => {
+          const response = getResponse(Buffer.alloc(0), { revision, servedFrom, stalenessBoundMs, degraded });
+          const { freshness } = GetParameterResponse.decode(response);
+          expect(freshness).to.deep.include({ revision, servedFrom: tiers.indexOf(servedFrom) + 1, degraded });
+          const read = freshness?.stalenessBound;
+          expect(read === undefined).to.equal(stalenessBoundMs === undefined);
+          if (read === undefined || stalenessBoundMs === undefined) return;
+          const readMs = Number(read.seconds) * 1000 + read.nanos / 1e6;
+          expect(readMs)
+            .to.be.at.least(stalenessBoundMs * (1 - 1e-15))
+            .and.at.most(stalenessBoundMs * (1 + 1e-15) + 2e-6);
+        },
+      ),
+    );
+  });
+
+  it('has no bound where that is not finite', () => {
+    const freshness = {
+      revision: 1n,
+      servedFrom: 'store' as const,
+      stalenessBoundMs: Number.POSITIVE_INFINITY,
+      degraded: true,
+    };
+    expect(GetParameterResponse.decode(getResponse(Buffer.alloc(0), freshness)).freshness?.stalenessBound).to.equal(
+      undefined,
+    );
+  });
+});

@@ -29,7 +29,7 @@ const GET = requestType('parameter.v1.GetParameterRequest', GetParameterRequest,
 const BATCH_GET = requestType('parameter.v1.BatchGetParametersRequest', BatchGetParametersRequest, 'ignored');
 const LIST = requestType('parameter.v1.ListParametersRequest', ListParametersRequest, 'ignored');
 const WATCH = requestType('parameter.v1.WatchRequest', WatchRequest, 'ignored');
-const WARM = requestType('parameter.v1.WarmCacheRequest', WarmCacheRequest, 'refused');
+const WARM = requestType('parameter.v1.WarmCacheRequest', WarmCacheRequest, 'ignored');
 
 export function getRequestOf(bytes: Buffer): { key: string; consistency: Consistency } {
   // Nearly every request is a short key of ASCII and nothing else.

@@ -21,8 +21,8 @@ export function writeFreshness(target: Buffer, start: number, freshness: Freshne
   }
   target[at++] = 0x10;
   target[at++] = WIRE_TIERS[freshness.servedFrom];
-  if (freshness.stalenessBoundMs !== undefined) {
-    const nanoseconds = boundNs(freshness.stalenessBoundMs);
+  const nanoseconds = boundNs(freshness.stalenessBoundMs);
+  if (nanoseconds !== undefined) {
     at = writeSeconds(target, at, 0x1a, Math.floor(nanoseconds / 1e9), nanoseconds % 1e9);
   }
   if (freshness.degraded) {
@@ -34,15 +34,16 @@ export function writeFreshness(target: Buffer, start: number, freshness: Freshne
   return at;
 }
 
-/** Rounded up: it is a bound. */
-function boundNs(milliseconds: number): number {
+/** Rounded up: it is a bound. Undefined: there is none. */
+function boundNs(milliseconds: number | undefined): number | undefined {
+  if (milliseconds === undefined || !Number.isFinite(milliseconds)) return undefined;
   return Math.ceil(Math.max(0, milliseconds) * 1e6);
 }
 
 /** For error details. */
 export function freshnessMessage(freshness: Freshness): FreshnessMessage {
   const { revision, servedFrom, stalenessBoundMs, degraded } = freshness;
-  const nanoseconds = stalenessBoundMs === undefined ? undefined : boundNs(stalenessBoundMs);
+  const nanoseconds = boundNs(stalenessBoundMs);
   return {
     revision,
     servedFrom: WIRE_TIERS[servedFrom],
