@@ -82,9 +82,11 @@ export function startFleetJobs(options: FleetJobsOptions): FleetJobs {
     mine.on('error', (error: unknown) => {
       if (errors++ === 0 && failedChecks === 0) telemetry.log('warn', 'jobs have trouble with PostgreSQL', { error });
     });
+    mine.on('warning', ({ message }) => telemetry.log('warn', 'jobs are warned by pg-boss', { message }));
     try {
       await mine.start();
       for (const job of options.jobs) await register(mine, job);
+      if (stopped) return await end(mine, 0);
       boss = mine;
       failedStarts = 0;
       telemetry.log('info', 'jobs are scheduled', { jobs: options.jobs.map((job) => job.name).join(', ') });

@@ -1,37 +1,14 @@
 import { expect } from 'chai';
 import { MemoryBus, MemoryChannel } from '../../../src/adapters/memory/bus.ts';
 import { disabledBus } from '../../../src/adapters/memory/bus-disabled.ts';
-import type { Clock } from '../../../src/ports/clock.ts';
+import { VirtualClock } from '../../../src/adapters/memory/virtual-clock.ts';
 import { announcement, busContract, Ear } from '../../contract/bus.ts';
-
-/** Time passes when told to. */
-class ManualClock implements Clock {
-  #nowMs = 0;
-  #timers: { readonly dueMs: number; readonly run: () => void }[] = [];
-  monotonicMs = () => this.#nowMs;
-  wallMs = () => this.#nowMs;
-  setTimer(ms: number, run: () => void) {
-    const timer = { dueMs: this.#nowMs + ms, run };
-    this.#timers.push(timer);
-    return {
-      cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
-      },
-    };
-  }
-  advance(ms: number): void {
-    this.#nowMs += ms;
-    const due = this.#timers.filter((timer) => timer.dueMs <= this.#nowMs).sort((a, b) => a.dueMs - b.dueMs);
-    this.#timers = this.#timers.filter((timer) => timer.dueMs > this.#nowMs);
-    for (const timer of due) timer.run();
-  }
-}
 
 busContract('memory', async () => {
   const channels = new Map<string, MemoryChannel>();
   return {
     attach: async (installationId = 'installation') => {
-      const channel = channels.get(installationId) ?? new MemoryChannel(new ManualClock());
+      const channel = channels.get(installationId) ?? new MemoryChannel(new VirtualClock());
       channels.set(installationId, channel);
       return new MemoryBus({ channel });
     },
@@ -40,14 +17,14 @@ busContract('memory', async () => {
 });
 
 describe('memory bus', () => {
-  let clock: ManualClock;
+  let clock: VirtualClock;
   let channel: MemoryChannel;
   let a: MemoryBus;
   let b: MemoryBus;
   let ear: Ear;
 
   beforeEach(async () => {
-    clock = new ManualClock();
+    clock = new VirtualClock();
     channel = new MemoryChannel(clock);
     a = new MemoryBus({ channel });
     b = new MemoryBus({ channel });
@@ -61,7 +38,7 @@ describe('memory bus', () => {
     channel.route = () => routes.shift() ?? [0];
     for (const from of [1n, 2n, 3n, 4n]) a.publish(announcement(from, ['x']));
     await ear.until(() => ear.heard.length === 2);
-    clock.advance(30);
+    await clock.advance(30);
     channel.carry = (whole) => ({ ...whole, entries: [] });
     channel.inject(announcement(5n, ['x']));
     await ear.until(() => ear.heard.length === 5);
@@ -80,7 +57,7 @@ describe('memory bus', () => {
     expect(ear.heard[0]!.from).to.equal(2n);
   });
 
-  it('notices a half-open connection: idle, when it publishes, when suspected (C6)', () => {
+  it('notices a half-open connection: idle, when it publishes, when suspected (C6)', async () => {
     for (const [provoke, noticeMs] of [
       [() => {}, 3000],
       [() => b.publish(announcement(1n, ['x'])), 250],
@@ -89,9 +66,9 @@ describe('memory bus', () => {
       b.connect();
       b.deafen();
       provoke();
-      clock.advance(noticeMs - 1);
+      await clock.advance(noticeMs - 1);
       expect(b.state()).to.equal('connected');
-      clock.advance(1);
+      await clock.advance(1);
       expect(b.state()).to.equal('disconnected');
     }
   });
