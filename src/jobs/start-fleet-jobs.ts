@@ -13,6 +13,8 @@ import { runJob } from './run-job.ts';
  */
 const CONNECTIONS_MAX = 2;
 const CONNECT_TIMEOUT_MS = 5000;
+/** For what is left after the grace; a frozen server answers no goodbye. */
+const END_MS_MAX = 1000;
 const STATEMENT_TIMEOUT_MS = 60_000;
 const KEEPALIVE_DELAY_MS = 5000;
 const RETRY_FIRST_MS = 500;
@@ -137,7 +139,7 @@ export function startFleetJobs(options: FleetJobsOptions): FleetJobs {
 
   async function end(what: PgBoss, graceMs: number): Promise<void> {
     const ended = what.stop({ graceful: graceMs > 0, timeout: graceMs }).catch(() => {});
-    await Promise.race([ended, elapsed(clock, graceMs + CONNECT_TIMEOUT_MS)]);
+    await Promise.race([ended, elapsed(clock, graceMs + END_MS_MAX)]);
   }
 
   return {
