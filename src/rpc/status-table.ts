@@ -39,7 +39,7 @@ const ROWS: { readonly [R in Failure['reason']]: Row<Extract<Failure, { reason: 
   INVALID_FIELD: {
     code: Code.INVALID_ARGUMENT,
     message: ({ violations }) =>
-      violations.map(({ field, description }) => (field === '' ? description : `${field} ${description}`)).join('; '),
+      violations.map(({ field, description }) => (field === '' ? description : `${field}: ${description}`)).join('; '),
     details: ({ violations }) => [
       bounded(violations, (kept) => {
         const fieldViolations = kept.map(({ field, description }) => ({

@@ -21,7 +21,7 @@ const CASES: { readonly [R in Failure['reason']]: Case } = {
     code: Code.INVALID_ARGUMENT,
     metadata: {},
     retry: false,
-    says: 'key is empty',
+    says: 'key: is empty',
   },
   UNKNOWN_FIELD: {
     failure: { reason: 'UNKNOWN_FIELD', fieldNumber: 99, path: 'value' },
