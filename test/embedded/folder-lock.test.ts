@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { lockFolder } from '../../src/embedded/folder-lock.ts';
+import { newFolder } from '../support/servers.ts';
 
 describe('the lock of a folder', () => {
   let folder: string;
 
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'paramd-lock-'));
+    folder = newFolder('lock');
   });
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));

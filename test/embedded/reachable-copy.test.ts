@@ -2,18 +2,17 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { reachableCopy } from '../../src/embedded/reachable-copy.ts';
 import { canReach } from '../../src/embedded/run-user.ts';
+import { newFolder } from '../support/servers.ts';
 
 const nobody = { name: 'nobody', uid: 65_534, gid: 65_534 };
 
@@ -27,7 +26,7 @@ describe('a copy of programs below a folder that their user cannot enter', () =>
   });
 
   beforeEach(() => {
-    parent = mkdtempSync(join(tmpdir(), 'paramd-copy-'));
+    parent = newFolder('copy');
     chmodSync(parent, 0o755);
     source = join(parent, 'home', 'native');
     mkdirSync(source, { recursive: true });

@@ -24,15 +24,16 @@ export interface ElsewhereOptions {
   readonly folder: string;
   /** Empty: no Valkey. */
   readonly unpackInto?: string;
-  /** A tree with src/embedded and the packages; default: this checkout. */
+  /** A tree with src/embedded, the packages, and Node as `node`; default: this checkout and this Node. */
   readonly checkout?: string;
   readonly uid?: number;
 }
 
 export async function startServersElsewhere(options: ElsewhereOptions): Promise<ServersElsewhere> {
-  const { folder, unpackInto = '', checkout = resolve('.'), uid } = options;
-  const script = resolve(checkout, 'test', 'embedded', 'start-servers.ts');
-  const child: ChildProcess = spawn(process.execPath, [script, folder, unpackInto], {
+  const { folder, unpackInto = '', checkout, uid } = options;
+  const script = resolve(checkout ?? '.', 'test', 'embedded', 'start-servers.ts');
+  const node = checkout === undefined ? process.execPath : resolve(checkout, 'node');
+  const child: ChildProcess = spawn(node, [script, folder, unpackInto], {
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
     ...(uid === undefined ? {} : { uid, gid: uid }),

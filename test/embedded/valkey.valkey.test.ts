@@ -1,6 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Redis } from 'iovalkey';
@@ -8,7 +7,7 @@ import type { EmbeddedServer } from '../../src/embedded/embedded-server.ts';
 import { findProcess } from '../../src/embedded/process.ts';
 import { type EmbeddedValkeyOptions, startEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { findValkey } from '../../src/embedded/valkey-binary.ts';
-import { requireValkey, valkeyPackageFolder } from '../support/servers.ts';
+import { newFolder, requireValkey, valkeyPackageFolder } from '../support/servers.ts';
 import { startServersElsewhere } from './servers-elsewhere.ts';
 
 describe('the embedded Valkey', function () {
@@ -24,7 +23,7 @@ describe('the embedded Valkey', function () {
   });
 
   beforeEach(() => {
-    parent = mkdtempSync(join(tmpdir(), 'paramd-embedded-'));
+    parent = newFolder('embedded');
     folder = join(parent, 'valkey');
     log = [];
   });

@@ -52,14 +52,17 @@ async function valkeyOrWord(): Promise<TestServer | undefined> {
 
 /** Stops whatever server is still there, the shared ones and those that tests have left. */
 async function removeRun(folder: string): Promise<void> {
-  const servers = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  await Promise.all(
-    servers.map(async ({ name }) => {
-      await stopOrphanedPostgres(join(folder, name), () => {});
-      await stopOrphanedValkey(join(folder, name), () => {});
-    }),
-  );
+  const folders = subfolders(folder).flatMap((one) => [one, ...subfolders(one)]);
+  for (const one of folders) {
+    await stopOrphanedPostgres(one, () => {});
+    await stopOrphanedValkey(one, () => {});
+  }
   rmSync(folder, { recursive: true, force: true });
+}
+
+function subfolders(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
 }
 
 /** A run that was killed (-9, Ctrl-C twice) could not tidy up; nobody holds its folder any more. */

@@ -5,7 +5,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
@@ -136,11 +136,9 @@ async function breakable(folder: string, open: (port?: number) => Promise<Embedd
   };
 }
 
-/** Below the folder of the run, so that hooks.ts finds what a test has left. */
-function newFolder(name: string): string {
-  const folder = mkdtempSync(join(process.env['PARAMD_TEST_FOLDER'] ?? tmpdir(), `${name}-`));
-  chmodSync(folder, 0o700);
-  return folder;
+/** A temporary folder below that of the run, so that hooks.ts finds what a killed test has left, servers too. */
+export function newFolder(name: string): string {
+  return mkdtempSync(join(process.env['PARAMD_TEST_FOLDER'] ?? tmpdir(), `${name}-`));
 }
 
 /** With owners and modes, which PostgreSQL insists on. */
