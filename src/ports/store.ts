@@ -28,7 +28,8 @@ export interface Store {
    */
   commit(batch: Batch, expected: Expected): Promise<Committed>;
   /**
-   * Begins a new epoch unless one other than `expected` is there already. Idempotent, safe from several replicas.
+   * Begins the epoch after `expected`, unless it or a later one is there already. Idempotent, safe from several replicas.
+   * A store whose epoch has a lower number than `expected` is an older copy: it goes on beyond that number.
    * @param lostAfter newest revision that the caller knows to be common to what it applied and what the store has
    */
   startEpoch(expected: Epoch, lostAfter: Revision): Promise<Head>;
@@ -101,7 +102,7 @@ export interface LogRequest {
 
 export interface LogPage {
   readonly head: Head;
-  /** Batch id of revision `after`. Undefined: compacted, before the first, or never written. */
+  /** Batch id of revision `after`; empty just before the first of an epoch. Undefined: compacted, or never written. */
   readonly batchIdAtAfter: string | undefined;
   /** Empty though head.revision > after: after < head.compactRevision, history is gone. */
   readonly entries: readonly LogEntry[];
@@ -123,6 +124,7 @@ export interface Committed {
   readonly to: Revision;
   /** Of the batch that committed `from` - 1. */
   readonly previousBatchId: string;
+  /** In which it was done. For a batch that is sent again, perhaps an earlier one than expected. */
   readonly epochId: string;
 }
 

@@ -18,6 +18,7 @@ import type {
 } from '../../ports/store.ts';
 import { StoreError } from '../../ports/store.ts';
 import { judgeWrite, storedBytes } from './store-judge.ts';
+import { bareEntry, compareBytes, entryBytes, wholeEntry, withinBytes } from './store-page.ts';
 import type { StoredRequest } from './store-state.ts';
 import { StoreState } from './store-state.ts';
 
@@ -302,39 +303,8 @@ function replay({ contentHash, outcome }: StoredRequest, given: string): Outcome
   return { ...outcome, replayed: true, sets: [] };
 }
 
-function wholeEntry({ revision, batchId, events }: LogEntry): LogEntry {
-  return { revision, batchId, events };
-}
-
-function bareEntry({ revision, batchId, events }: LogEntry): LogEntry {
-  return { revision, batchId, events: events.map(({ type, key }) => ({ type, key, revision })) };
-}
-
-function entryBytes({ events }: LogEntry): number {
-  return events.reduce(
-    (sum, { key, parameter, previous }) =>
-      sum + (parameter ? storedBytes(parameter) + storedBytes(previous) : 96 + Buffer.byteLength(key)),
-    0,
-  );
-}
-
-/** As many from the start as fit, but one at least. */
-function withinBytes<T>(items: readonly T[], bytesMax: number, bytesOf: (item: T) => number): T[] {
-  let bytes = 0;
-  const end = items.findIndex((item, index) => {
-    bytes += bytesOf(item);
-    return bytes > bytesMax && index > 0;
-  });
-  return items.slice(0, end === -1 ? items.length : end);
-}
-
 function dropOlder(entries: Map<string, { readonly timeUs: bigint }>, beforeUs: bigint): number {
   const old = [...entries].filter(([, { timeUs }]) => timeUs <= beforeUs);
   for (const [key] of old) entries.delete(key);
   return old.length;
-}
-
-/** The order of keys: by UTF-8 bytes, which is not the order of JavaScript's UTF-16 units. */
-function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

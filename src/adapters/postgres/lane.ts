@@ -54,7 +54,8 @@ export function openLane(options: LaneOptions): Lane {
     max: options.connectionsMax,
     application_name: `paramd ${name}`,
     connectionTimeoutMillis: options.connectMs,
-    idleTimeoutMillis: IDLE_MS_MAX,
+    // The only one of its lane stays, with its plans.
+    idleTimeoutMillis: options.connectionsMax === 1 ? 0 : IDLE_MS_MAX,
     query_timeout: options.statementMs + CLIENT_TIMEOUT_EXTRA_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,

@@ -41,6 +41,8 @@ export async function migrate(connection: PostgresConnection, log: MigrationLog)
     if (applied.length > 0) log('Migrated the schema', { applied });
     return { applied };
   } catch (error) {
+    // What has no code is the migration tool's own complaint, and that is about our files.
+    if (error instanceof Error && !('code' in error)) throw new StoreError('internal', error.message);
     throw classify(error, 'read');
   } finally {
     await client.end().catch(() => {});
