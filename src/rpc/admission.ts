@@ -18,9 +18,14 @@ export function admit(admission: Admission, runtime: Runtime, connection: Connec
   if (ratePerConnectionMax > 0) takeToken(connection, ratePerConnectionMax, runtime.clock.monotonicMs());
 }
 
+/** Calls that a connection may make at once, under this limit. */
+export function burstOf(perSecond: number): number {
+  return Math.max(1, perSecond);
+}
+
 function takeToken(connection: Connection, perSecond: number, nowMs: number): void {
   const refilled = connection.tokens + ((nowMs - connection.tokensAtMs) * perSecond) / 1000;
-  connection.tokens = Math.min(perSecond, refilled);
+  connection.tokens = Math.min(burstOf(perSecond), refilled);
   connection.tokensAtMs = nowMs;
   if (connection.tokens < 1) {
     const retryMs = ((1 - connection.tokens) * 1000) / perSecond;

@@ -7,6 +7,7 @@ import { ParameterServiceService } from '../../gen/parameter/v1/parameter_servic
 import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
+import { burstOf } from './admission.ts';
 import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
 import { type RpcLimits, rpcLimits } from './limits.ts';
@@ -54,7 +55,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     limits,
     tokens: pageTokens(options.secret),
     open,
-    connectionOf: connections(clock, limits.ratePerConnectionMax),
+    connectionOf: connections(clock, burstOf(limits.ratePerConnectionMax)),
     streams: openStreams(clock),
     identity: options.identity,
     draining: false,

@@ -12,8 +12,12 @@ export interface StreamSender {
   close(): void;
 }
 
+/** After the process itself stood still, timers run before the news that messages have left. */
+const SECOND_LOOK_MS = 50;
+
 interface Sending {
   readonly sinceMs: number;
+  overdue: boolean;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -36,7 +40,10 @@ export function streamSender(
     if (sending === undefined) return;
     const restMs = sending.sinceMs + stallMs - clock.monotonicMs();
     if (restMs > 0) timer = clock.setTimer(restMs, look);
-    else {
+    else if (!sending.overdue) {
+      sending.overdue = true;
+      timer = clock.setTimer(SECOND_LOOK_MS, look);
+    } else {
       stalled();
       sending.reject(new ParamdError({ reason: 'CANCELLED' }));
     }
@@ -49,7 +56,7 @@ export function streamSender(
           reject(signal.reason);
           return;
         }
-        sending = { sinceMs: clock.monotonicMs(), reject };
+        sending = { sinceMs: clock.monotonicMs(), overdue: false, reject };
         timer ??= clock.setTimer(stallMs, look);
         stream.write(message, (error?: Error | null) => {
           sending = undefined;

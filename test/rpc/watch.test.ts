@@ -55,7 +55,7 @@ function putLarge(revision: bigint): Event {
 describe('Watch', () => {
   let fixture: Fixture;
   before(async () => {
-    fixture = await startFixture({ limits: { watchesPerConnectionMax: 3, watchesMax: 5, stallMs: 300 } });
+    fixture = await startFixture({ limits: { watchesPerConnectionMax: 3, watchesMax: 5 } });
   });
   after(() => fixture.close());
 
@@ -129,19 +129,31 @@ describe('Watch', () => {
     await leave(watching, core);
   });
 
-  it('asks for the next batch only when the former one has left (C11)', async () => {
-    const call = rawWatch();
-    const core = await newest();
-    for (let revision = 1n; revision <= 60n; revision++) {
-      core.push({ kind: 'changes', revision, groups: [[putLarge(revision)]] });
+  it('asks for the next batch only when the former one has left, and slows nobody meanwhile (C11)', async () => {
+    const slow = await startFixture({ limits: { stallMs: 1000 } });
+    const bytes = WatchRequest.encode(REQUEST).finish();
+    const stalled = rawCall(slow.server.port, WATCH_PATH, bytes);
+    await until(() => slow.core.watches.size === 1);
+    const watching = start(slow.parameters);
+    await until(() => slow.core.watches.size === 2);
+    const [stalledCore, core] = [...slow.core.watches] as [FakeWatch, FakeWatch];
+    for (let revision = 1n; revision <= 20n; revision++) {
+      const groups = [[putLarge(revision)]];
+      for (const watch of [stalledCore, core]) watch.push({ kind: 'changes', revision, groups });
     }
-    // Nobody reads: flow control stops the first message, and the stall timer ends the stream below grpc-js.
-    await until(() => core.closed);
-    expect(core.nexts).to.equal(1);
-    call.stream.resume();
-    await call.ended;
-    expect(call.stream.rstCode).to.equal(constants.NGHTTP2_CANCEL);
-    call.session.destroy();
+    // Flow control stops the first message of the one that nobody reads.
+    await until(() => watching.responses.length === 20);
+    expect(stalledCore.nexts).to.equal(1);
+    // And the stall timer ends its stream, below grpc-js.
+    await until(() => stalledCore.closed);
+    expect(stalledCore.nexts).to.equal(1);
+    stalled.stream.resume();
+    await stalled.ended;
+    expect(stalled.stream.rstCode).to.equal(constants.NGHTTP2_CANCEL);
+    stalled.session.destroy();
+    expect(core.closed).to.equal(false);
+    watching.stream.cancel();
+    await slow.close();
   });
 
   it('ends with the error of the core', async () => {
