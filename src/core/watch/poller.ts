@@ -28,6 +28,7 @@ export class Poller {
   #current: Poll | undefined;
   #next: Promise<Head> | undefined;
   #timer: Timer | undefined;
+  #dueAtMs = Number.POSITIVE_INFINITY;
   #stopped = false;
 
   constructor(options: {
@@ -61,7 +62,10 @@ export class Poller {
 
   /** Somebody needs the lease who did not a moment ago: the idle interval is too long now. */
   hurry(): void {
-    if (!this.#stopped && this.#current === undefined) this.#schedule();
+    if (this.#stopped || this.#current !== undefined) return;
+    // Never later than it is due already: many callers would keep it away for ever.
+    const soonMs = this.#clock.monotonicMs() + this.#intervals.activeMs * (1 + JITTER);
+    if (this.#dueAtMs > soonMs) this.#schedule();
   }
 
   start(): void {
@@ -94,6 +98,7 @@ export class Poller {
     this.#timer?.cancel();
     const intervalMs = this.#isNeeded() ? this.#intervals.activeMs : this.#intervals.idleMs;
     const jittered = intervalMs * (1 - JITTER + 2 * JITTER * this.#random());
+    this.#dueAtMs = this.#clock.monotonicMs() + jittered;
     this.#timer = this.#clock.setTimer(jittered, () => {
       if (this.#current === undefined) this.#begin().catch(() => {});
     });

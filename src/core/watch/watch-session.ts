@@ -72,7 +72,6 @@ export class WatchSession implements Watch {
     const deadlineAtMs = clock.monotonicMs() + OPENING_MS_MAX;
     const call = { ...this.#call, signal: this.#left.signal, deadlineAtMs };
     const need = needOf({ maxStalenessMs: stalenessMs, linearizable: false }, call, stalenessMs, tailer.history);
-    tailer.hurry();
     // Resuming needs to know what is compacted now, so its proof begins with the call.
     await proof.establish(startRevision === 0n ? need : { ...need, sinceMs: call.startedAtMs });
     const obstacle = startRevision === 0n ? undefined : this.#obstacle(startRevision);
@@ -94,11 +93,14 @@ export class WatchSession implements Watch {
 
   #follow(position: Revision, greeted: boolean): void {
     if (this.#left.signal.aborted) throw new ParamdError({ reason: 'CANCELLED' });
-    const { hub, queueBytesMax } = this.#options;
+    const { hub, tailer, queueBytesMax } = this.#options;
+    // A snapshot takes its time; what it told may be lost by now.
+    if (tailer.history.isLost(position)) throw revisionLost(position, tailer.applied);
     const { keys, prefixes, includePrevious } = this.#spec;
     const filter = { keys: [...new Set(keys)], prefixes: [...new Set(prefixes)] };
     this.#watcher = new Watcher({ filter, includePrevious, queueBytesMax, position, greeted });
     hub.add(this.#watcher);
+    tailer.hurry();
     this.#reportProgress(this.#watcher);
   }
 
