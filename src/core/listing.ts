@@ -58,6 +58,7 @@ export class Listing {
     if (asOf !== undefined) this.refuseLost(asOf);
     const range = { prefix, after: cursor?.after, asOf, limit, bytesMax: PAGE_BYTES_MAX, keysOnly };
     const page = await this.read(range);
+    this.refuseLost(need.atLeast);
     const revision = asOf ?? page.head.revision;
     if (cursor === undefined && revision < newer(need.atLeast, view.floors.highest)) {
       throw revisionLost(need.atLeast, page.head.revision);

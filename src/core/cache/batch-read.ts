@@ -9,7 +9,7 @@ import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
-import { callerError, type Need, needOf, revisionLost } from './need.ts';
+import { callerError, type Need, needOf } from './need.ts';
 import type { Proof } from './proof.ts';
 import type { StoreLoader } from './store-loader.ts';
 
@@ -103,24 +103,25 @@ export class BatchRead {
     const { view, loader, tailer, proof, clock } = this.#options;
     const floor = view.floors.highest;
     const atLeast = newer(need.atLeast, floor);
-    const results = await Promise.all(keys.map((key) => loader.load(key, { ...need, atLeast }, need)));
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const results = await Promise.all(keys.map((key) => loader.load(key, { ...need, atLeast }, patience)));
     let newest = 0n;
     let bytes = 0;
     for (const [at, loaded] of results.entries()) {
       if (loaded === 'late') throw proof.late(need);
-      if (loaded.asOf < need.atLeast) throw revisionLost(need.atLeast, loaded.asOf);
+      proof.refuseLost(need, loaded.asOf);
       if (loaded.asOf > newest) newest = loaded.asOf;
       bytes += loaded.encoded?.length ?? 0;
       candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
     }
     refuseBeyond(bytes);
-    if ((await within(tailer.reached(newest), clock, need)) === 'late') throw proof.late(need);
+    if ((await within(tailer.reached(newest), clock, patience)) === 'late') throw proof.late(need);
   }
 
   /** C7 allows a degraded answer only if it reflects what it must. */
   async #establish(need: Need): Promise<void> {
     const { proof, tailer, view } = this.#options;
-    const mayDegrade = () => need.mayDegrade && tailer.applied >= need.atLeast && tailer.applied >= view.floors.highest;
+    const mayDegrade = () => need.mayDegrade && proof.reflects(need) && tailer.applied >= view.floors.highest;
     if (!tailer.storeReachable && mayDegrade()) return;
     try {
       await proof.establish(need);
@@ -132,10 +133,10 @@ export class BatchRead {
 
   /** In one tick. Undefined: something has changed since it was gathered. */
   #pick(keys: readonly string[], candidates: ReadonlyMap<string, Candidate>, need: Need): ManyRead | undefined {
-    const { view, tailer, lease, telemetry } = this.#options;
+    const { view, tailer, lease, proof, telemetry } = this.#options;
     const degraded = !lease.provenSince(need.sinceMs);
     if (degraded && (!need.mayDegrade || tailer.storeReachable || !Number.isFinite(lease.ageMs()))) return undefined;
-    if (tailer.applied < need.atLeast || tailer.applied < view.floors.highest) return undefined;
+    if (!proof.reflects(need) || tailer.applied < view.floors.highest) return undefined;
     const parameters: Uint8Array[] = [];
     const missingKeys: string[] = [];
     let tier: Tier = 'near-cache';
@@ -168,13 +169,14 @@ export class BatchRead {
   async #readAll(keys: readonly string[], need: Need): Promise<ManyRead> {
     const { view, loader, proof, clock } = this.#options;
     const startedAtMs = clock.monotonicMs();
-    const read = await within(loader.readStatement(keys, ANSWER_BYTES_MAX), clock, need).catch((error: unknown) => {
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const read = await within(loader.readStatement(keys, ANSWER_BYTES_MAX), clock, patience).catch((error: unknown) => {
       if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
       throw error;
     });
     if (read === 'late') throw proof.late(need);
     const { head, parameters: found } = read;
-    if (head.revision < need.atLeast) throw revisionLost(need.atLeast, head.revision);
+    proof.refuseLost(need, head.revision);
     const encoded = keys.flatMap((key) => {
       const parameter = found.get(key);
       return parameter === undefined ? [] : [view.contentOf(parameter, head.revision).encoded!];

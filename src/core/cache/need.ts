@@ -15,7 +15,10 @@ export interface Need {
   /** C7: may the best known answer be given, flagged, while the store is unreachable? */
   readonly mayDegrade: boolean;
   readonly callStartedAtMs: number;
+  /** Until when a better answer than a degraded one is waited for. */
   readonly deadlineAtMs: number;
+  /** Until when an answer is waited for where no cache has one. */
+  readonly callDeadlineAtMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -32,6 +35,7 @@ export function needOf(consistency: Consistency, call: Call, stalenessMs: number
     callStartedAtMs: call.startedAtMs,
     // Whoever may take a degraded answer does not wait long for a better one.
     deadlineAtMs: mayDegrade ? Math.min(call.deadlineAtMs, call.startedAtMs + STORE_PATIENCE_MS) : call.deadlineAtMs,
+    callDeadlineAtMs: call.deadlineAtMs,
     signal: call.signal,
   };
 }

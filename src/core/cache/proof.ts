@@ -18,7 +18,18 @@ export class Proof {
   }
 
   holds(need: Need): boolean {
-    return this.#tailer.applied >= need.atLeast && this.#lease.provenSince(need.sinceMs);
+    return this.reflects(need) && this.#lease.provenSince(need.sinceMs);
+  }
+
+  /** A number that a failover has skipped is not reflected by the greater ones after it. */
+  reflects({ atLeast }: Need): boolean {
+    const { applied, history } = this.#tailer;
+    return applied >= atLeast && (atLeast === 0n || !history.isLost(atLeast));
+  }
+
+  /** C2, for what the store said as of `head`. @throws ParamdError REVISION_LOST */
+  refuseLost({ atLeast }: Need, head: Revision): void {
+    if (head < atLeast || (atLeast > 0n && this.#tailer.history.isLost(atLeast))) throw revisionLost(atLeast, head);
   }
 
   /**
@@ -28,6 +39,7 @@ export class Proof {
   async establish(need: Need): Promise<void> {
     while (!this.holds(need)) {
       if (this.#tailer.applied < need.atLeast) await this.#reach(need.atLeast, need);
+      else this.refuseLost(need, this.#tailer.applied);
       const proven = await this.#tailer.proven(need.sinceMs, need).catch((error: unknown) => {
         throw callerError(error);
       });

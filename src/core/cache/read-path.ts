@@ -9,7 +9,7 @@ import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
 import type { NearEntry } from './near-cache.ts';
-import { callerError, type Need, needOf, revisionLost } from './need.ts';
+import { callerError, type Need, needOf } from './need.ts';
 import type { Proof } from './proof.ts';
 import type { SharedLookup } from './shared-lookup.ts';
 import type { StoreLoader } from './store-loader.ts';
@@ -106,9 +106,10 @@ export class ReadPath {
     const { view, loader, proof, clock } = this.#options;
     const floor = view.floors.of(key);
     const atLeast = newer(need.atLeast, floor);
-    const loaded = await loader.load(key, { ...need, atLeast }, need);
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const loaded = await loader.load(key, { ...need, atLeast }, patience);
     if (loaded === 'late') throw proof.late(need);
-    if (loaded.asOf < need.atLeast) throw revisionLost(need.atLeast, loaded.asOf);
+    proof.refuseLost(need, loaded.asOf);
     const freshness = {
       revision: loaded.asOf,
       servedFrom: 'store',
@@ -120,11 +121,11 @@ export class ReadPath {
 
   /** C7: the best known answer, with its true age. Undefined: there is none that reflects what it must. */
   async #degraded(key: string, need: Need): Promise<Read | undefined> {
-    const { view, tailer, lease, telemetry } = this.#options;
-    if (tailer.applied < need.atLeast || view.floors.of(key) > tailer.applied) return undefined;
+    const { view, tailer, lease, proof, telemetry } = this.#options;
+    if (!proof.reflects(need) || view.floors.of(key) > tailer.applied) return undefined;
     const entry = view.held(key) ?? (await this.#lookUp(key));
     const ageMs = lease.ageMs();
-    if (entry === undefined || !Number.isFinite(ageMs) || tailer.applied < need.atLeast) return undefined;
+    if (entry === undefined || !Number.isFinite(ageMs) || !proof.reflects(need)) return undefined;
     if (!lease.provenSince(need.sinceMs)) telemetry.add('degraded_answers');
     return {
       parameter: entry.encoded,
