@@ -17,6 +17,8 @@ export interface AppliedBatch {
 export async function commonRevision(store: Store, head: Head, recent: readonly AppliedBatch[]): Promise<Revision> {
   const agrees = async ({ revision, batchId }: AppliedBatch) => {
     if (revision > head.revision) return false;
+    // Where an epoch begins there is no batch, but no other epoch begins there.
+    if (batchId === '') return (await store.epochs()).some(({ startRevision }) => startRevision - 1n === revision);
     if (revision === head.revision) return batchId === head.batchId;
     return revision <= head.compactRevision || (await store.readEntry(revision))?.batchId === batchId;
   };

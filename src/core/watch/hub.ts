@@ -95,7 +95,8 @@ export class WatchHub implements View {
       const position = this.positionOf(watcher);
       watcher.position = position;
       watcher.synced = false;
-      if (isLost(position)) watcher.end(revisionLost(position, history.epoch.startRevision));
+      if (isLost(watcher.handed)) watcher.end(revisionLost(watcher.handed, history.epoch.startRevision));
+      else if (isLost(position)) watcher.rewind();
     }
     this.#applied = applied;
     this.#ring.reset(applied);
@@ -125,7 +126,7 @@ export class WatchHub implements View {
       return;
     }
     telemetry.add('watch_overflows');
-    watcher.overflow();
+    watcher.rewind();
   }
 
   /** Feeds from the ring whatever is missing, in one tick. @returns false: the ring does not reach back, or lacks values */

@@ -188,6 +188,11 @@ export class Tailer {
     return waiter.promise;
   }
 
+  /** This revision exists: if no announcement brings it soon, the log is read. */
+  expect(revision: Revision): void {
+    if (revision > this.#applied) this.reached(revision).catch(() => {});
+  }
+
   /** The lease is needed from now on. */
   hurry(): void {
     this.#poller.hurry();
@@ -401,8 +406,13 @@ export class Tailer {
     const former = this.#history.epoch;
     let head = seen;
     const common = await commonRevision(store, head, [...this.#recent]);
-    const diverged = head.epoch.id === former.id && common < this.#applied;
-    if (head.incarnation !== head.epoch.incarnation || diverged) head = await store.startEpoch(head.epoch, common);
+    const diverged = common < this.#applied;
+    const isNext = head.epoch.id !== former.id;
+    // The next epoch is there already, but who began it may not know what this replica has applied.
+    if (diverged && isNext) head = await store.startEpoch(former, common);
+    if (head.incarnation !== head.epoch.incarnation || (diverged && !isNext)) {
+      head = await store.startEpoch(head.epoch, isNext ? head.revision : common);
+    }
     const epochs = await store.epochs();
     const history = new History(epochs);
     if (history.epoch.id === former.id) return;

@@ -88,8 +88,8 @@ export class Watcher {
     if (!this.#greeted && this.#groups.length === 0) this.#progress = this.position;
   }
 
-  /** Drops what is queued; the log has it. */
-  overflow(): void {
+  /** Drops what is queued, and reads the log from behind what was handed over. */
+  rewind(): void {
     this.#groups = [];
     this.#bytes = 0;
     this.synced = false;
