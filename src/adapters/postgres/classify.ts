@@ -49,6 +49,12 @@ export class PartitionMissingError extends StoreError {
 export function classify(error: unknown, phase: Phase): StoreError {
   if (error instanceof StoreError) return error;
   if (error instanceof StandbyError) return new StoreError('unreachable', 'the server is a standby, not the primary');
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
+    return new StoreError(
+      'internal',
+      `${error.name} ${error.stack?.split('\n').find((line) => /^\s+at /.test(line)) ?? ''}`,
+    );
+  }
   const { code, constraint, message } = error as { code?: unknown; constraint?: string; message?: string };
   if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) {
     // Node's codes are words (ECONNREFUSED); the driver's own texts ("timeout exceeded") carry no values.

@@ -22,8 +22,8 @@ interface ApplyRow {
 
 /** As paramd.apply tells it (0003_apply.sql). Indexes are of operations within their write. */
 type Told = ToldDone | ToldReplayed | ToldRefused;
-type ToldDone = readonly [revision: string, sets: readonly ToldSet[], missing: readonly number[]];
-type ToldSet = 0 | '0' | string | readonly [counts: string, labels?: Record<string, string>];
+type ToldDone = readonly [ahead: number | null, sets: readonly ToldSet[], missing?: readonly number[]];
+type ToldSet = 0 | string | readonly [counts: string, labels?: Record<string, string>];
 interface ToldReplayed {
   readonly replayed: string;
   readonly time: string;
@@ -129,7 +129,7 @@ function toCommitted(batch: Batch, row: ApplyRow): Committed {
   if (row.refusal !== null) throw new StoreError('epoch-changed', `the store disagrees: another ${row.refusal}`);
   const told = JSON.parse(row.outcomes) as Told[];
   return {
-    outcomes: batch.writes.map((write, index) => toOutcome(write, told[index]!, BigInt(row.time_us))),
+    outcomes: batch.writes.map((write, index) => toOutcome(write, told[index]!, row)),
     from: BigInt(row.from_revision),
     to: BigInt(row.to_revision),
     previousBatchId: row.previous_batch_id,
@@ -137,22 +137,27 @@ function toCommitted(batch: Batch, row: ApplyRow): Committed {
   };
 }
 
-function toOutcome(write: Write, told: Told, timeUs: bigint): Outcome {
+function toOutcome(write: Write, told: Told, row: ApplyRow): Outcome {
   if ('reason' in told) return { done: false, refusal: toRefusal(write, told) };
-  const isReplay = 'replayed' in told;
-  const missing = isReplay ? told.missing : told[2];
-  const revision = BigInt(isReplay ? told.replayed : told[0]);
-  const setOperations = isReplay ? [] : write.operations.filter((operation) => operation.type === 'set');
-  return {
-    done: true,
-    revision,
+  const setOperations = write.operations.filter((operation) => operation.type === 'set');
+  const done = (missing: readonly number[]) => ({
+    done: true as const,
     changed: !write.validateOnly && missing.length < write.operations.length,
-    replayed: isReplay,
-    updateTimeUs: isReplay ? BigInt(told.time) : timeUs,
-    sets: setOperations.map((operation, index) =>
-      toSetDone(operation, (told as ToldDone)[1][index]!, revision, timeUs),
-    ),
     missing: missing.map((index) => write.operations[index]!.key),
+  });
+  if ('replayed' in told) {
+    const { replayed, time, missing } = told;
+    return { ...done(missing), revision: BigInt(replayed), replayed: true, updateTimeUs: BigInt(time), sets: [] };
+  }
+  const [ahead, sets, missing = []] = told;
+  const revision = ahead === null ? 0n : BigInt(row.from_revision) - 1n + BigInt(ahead);
+  const updateTimeUs = BigInt(row.time_us);
+  return {
+    ...done(missing),
+    revision,
+    replayed: false,
+    updateTimeUs,
+    sets: setOperations.map((operation, index) => toSetDone(operation, sets[index]!, revision, updateTimeUs)),
   };
 }
 
@@ -168,11 +173,11 @@ function toSetDone(operation: SetOperation, told: ToldSet, revision: bigint, tim
     };
   }
   const [counts, labels] = typeof told === 'string' ? [told, {}] : told;
-  const [createRevision, version, createTimeUs, cacheTtlNs] = counts.split(' ').map(BigInt) as [
+  const [createRevision, version, createTimeUs, cacheTtlNs = CACHE_TTL_DEFAULT_NS] = counts.split(' ').map(BigInt) as [
     bigint,
     bigint,
     bigint,
-    bigint,
+    bigint?,
   ];
   return { key: operation.key, createRevision, version, createTimeUs, cacheTtlNs, labels: labels && toLabels(labels) };
 }

@@ -79,7 +79,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     commit: (batch, expected) =>
       commitBatch(writes, batch, expected, {
         retryMs: timeouts.writeMs,
-        extend: () => upkeep.use((client) => extend(client, partitionRevisions), 'read'),
+        extend: () => writes.use((client) => extend(client, partitionRevisions), 'read'),
       }),
     startEpoch: (expected, lostAfter) =>
       writes

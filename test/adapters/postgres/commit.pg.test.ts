@@ -115,6 +115,17 @@ describe('commit to PostgreSQL', () => {
     expect((await done(subject.store, set('a', '2'))).revision).to.equal(1n);
   });
 
+  it('answers in at most 16 KiB, so that no slow reader keeps the lock', async () => {
+    const { store } = subject;
+    const labels = new Map(Array.from({ length: 3 }, (_, index) => [`label${index}`, 'x'.repeat(30)] as const));
+    const writes = Array.from({ length: 300 }, (_, index) => write(set(`${'k'.repeat(500)}${index}`, 'x', { labels })));
+    await store.startEpoch((await store.readHead()).epoch, 0n);
+    for (let round = 0; round < 2; round++) await commit(store, ...writes);
+    const rows = await subject.sql('SELECT octet_length(outcomes) AS bytes FROM paramd.batch');
+    expect(rows.length).to.equal(2);
+    for (const { bytes } of rows) expect(bytes).to.be.at.most(16_384);
+  });
+
   it('makes a partition that is missing', async () => {
     await subject.sql('DROP TABLE paramd.change_1');
     await subject.sql('UPDATE paramd.head SET revision = 3000000');

@@ -16,7 +16,7 @@ import {
 import type { TestServer } from '../../support/servers.ts';
 import { startPostgres } from '../../support/servers.ts';
 import type { PostgresSubject } from './postgres-subject.ts';
-import { openSubjectAt } from './postgres-subject.ts';
+import { openSubjectAt, untilDone } from './postgres-subject.ts';
 
 describe('a failover of PostgreSQL', function () {
   this.timeout(60_000);
@@ -102,7 +102,7 @@ describe('a failover of PostgreSQL', function () {
     writeFileSync(join(copy.folder, 'data', 'recovery.signal'), '');
     writeFileSync(join(copy.folder, 'data', 'postgresql.auto.conf'), "restore_command = 'false'\n");
     await copy.start();
-    const { store } = await subjectAt(copy);
+    const { store } = await untilDone(() => subjectAt(copy));
     const head = await store.readHead();
     expect(head.incarnation)
       .to.match(/\/00000002$/)

@@ -14,7 +14,7 @@ import {
 import type { TestServer } from '../../support/servers.ts';
 import { startPostgres } from '../../support/servers.ts';
 import type { PostgresSubject } from './postgres-subject.ts';
-import { openSubjectAt, runSql } from './postgres-subject.ts';
+import { openSubjectAt, runSql, untilDone } from './postgres-subject.ts';
 
 const timeouts = { connectMs: 1000, tailerMs: 300, readMs: 300, writeMs: 500 };
 
@@ -129,15 +129,3 @@ describe('a PostgreSQL that fails', function () {
     expect(failed.cause).to.equal(undefined);
   });
 });
-
-/** Until the connections that died have been replaced. */
-async function untilDone<T>(run: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await run();
-    } catch (error) {
-      if (attempt === 50) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}

@@ -67,3 +67,15 @@ export async function runSql(url: string, text: string, values?: unknown[]): Pro
     await client.end();
   }
 }
+
+/** Again until it works: connections that died are replaced, a recovery ends. */
+export async function untilDone<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === 200) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}

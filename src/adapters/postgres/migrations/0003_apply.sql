@@ -13,9 +13,10 @@
 -- its first operation (p_principal, p_request, p_hash). Values are one string of bytes, cut by p_value_at and
 -- p_value_bytes. p_labels and p_remove are JSON; null: none.
 --
--- refusal: why nothing was done at all. outcomes: JSON, one for each write:
---   done        [revision, [set …], [index of a delete that found nothing …]]
---                 set: 0 created | "create_revision version create_time_us cache_ttl_ns"
+-- refusal: why nothing was done at all. outcomes: JSON of at most 16 KiB, so that no slow reader keeps the lock; one for
+-- each write:
+--   done        [revision - from_revision + 1 (null: validated only), [set …], [index of a delete that found nothing …]]
+--                 set: 0 created | "create_revision version create_time_us cache_ttl_ns", the last not if it is the default
 --                      | ["…", labels] | ["…"] labels too large to tell
 --   replayed    {"replayed": revision, "time": time_us, "missing": [index …]}
 --   refused     {"reason": …, "at": index, "kind": …, "mismatches": [[index, revision] …], "of": "conditions"}
@@ -146,7 +147,7 @@ BEGIN
       bool_or(changes) OVER whole AS write_changes,
       sum(bytes + label_bytes) OVER whole > 3145728 AS too_large,
       array_agg(i) FILTER (WHERE deletes AND NOT found) OVER whole AS missing,
-      sum(label_bytes) OVER (ORDER BY w, i) <= 4096 AS labels_told
+      sum(label_bytes) OVER (ORDER BY w, i) <= 2048 AS labels_told
     FROM judged WINDOW whole AS (PARTITION BY w)
   ), passed AS (
     SELECT summed.*, NOT replayed AND NOT unmet AND refused_at IS NULL AND NOT too_large AS done FROM summed
@@ -159,7 +160,9 @@ BEGIN
   ), valued AS MATERIALIZED (
     SELECT taken.*,
       CASE WHEN kind IS NULL THEN old_value ELSE substr(p_values, value_at, value_bytes) END AS new_value,
-      coalesce(ttl, old_ttl, 3600000000000) AS new_ttl
+      coalesce(ttl, old_ttl, 3600000000000) AS new_ttl,
+      concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us,
+        nullif(coalesce(ttl, old_ttl), 3600000000000)) AS counts
     FROM taken
   ), logged AS (
     INSERT INTO paramd.change
@@ -207,18 +210,16 @@ BEGIN
             'before', revision::text, 'limit', 'labels', 'maximum', 64)::text) FILTER (WHERE i = refused_at)::json
         WHEN bool_or(too_large) THEN
           json_build_object('reason', 'LIMIT_EXCEEDED', 'limit', 'commit_bytes', 'maximum', 3145728)
-        ELSE json_build_array(
-          CASE WHEN bool_or(validate) THEN '0' ELSE max(revision)::text END,
-          coalesce(json_agg(
+        ELSE (
+          '[' || coalesce(CASE WHEN NOT bool_or(validate) THEN max(revision) - v_head.revision END::text, 'null') || ','
+          || coalesce(json_agg(
             CASE
               WHEN NOT found THEN '0'::json
-              WHEN label_bytes = 0 THEN
-                to_json(concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us, new_ttl))
-              WHEN labels_told THEN json_build_array(
-                concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us, new_ttl), new_labels)
-              ELSE json_build_array(concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us, new_ttl))
-            END ORDER BY i) FILTER (WHERE NOT deletes), '[]'),
-          coalesce(max(missing), '{}'))
+              WHEN label_bytes = 0 THEN to_json(counts)
+              WHEN labels_told THEN json_build_array(counts, new_labels)
+              ELSE json_build_array(counts)
+            END ORDER BY i) FILTER (WHERE NOT deletes)::text, '[]')
+          || coalesce(',' || to_json(max(missing))::text, '') || ']')::json
       END AS outcome
     FROM valued GROUP BY w
   ) AS writes;
