@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { Client, credentials } from '@grpc/grpc-js';
+import { Freshness, Tier } from '../../gen/parameter/v1/freshness.ts';
+import {
+  GetParameterRequest,
+  ParameterServiceService,
+  SetParameterRequest,
+} from '../../gen/parameter/v1/parameter_service.ts';
+import type { Peer } from './load.ts';
+
+const { path: GET } = ParameterServiceService.getParameter;
+const { path: SET } = ParameterServiceService.setParameter;
+const DEADLINE_MS = 30_000;
+const FRESHNESS_TAG = (2 << 3) | 2;
+
+/** Reads and writes by bytes, so that the load costs little beside what it measures. One connection. */
+export interface GrpcCaller {
+  call(path: string, request: Buffer): Promise<Buffer>;
+  close(): void;
+}
+
+export function openGrpc(target: string): GrpcCaller {
+  const client = new Client(target, credentials.createInsecure(), {
+    'grpc.enable_channelz': 0,
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  return {
+    call: (path, request) =>
+      new Promise((resolve, reject) => {
+        const options = { deadline: Date.now() + DEADLINE_MS };
+        client.makeUnaryRequest(path, asIs, asIs, request, options, (error, response) => {
+          if (error === null) resolve(response!);
+          else reject(error);
+        });
+      }),
+    close: () => client.close(),
+  };
+}
+
+interface Server {
+  readonly grpc: GrpcCaller;
+  cpuMs(): number | undefined;
+}
+
+/** GetParameter of one key after the other. */
+export function reads(name: string, keys: readonly string[], { grpc, cpuMs }: Server): Peer {
+  const requests = keys.map(getRequest);
+  return {
+    name,
+    cpuMs,
+    call: async (index) => TIERS[tierOf(await grpc.call(GET, requests[index % requests.length]!))],
+  };
+}
+
+/** SetParameter of one key after the other, each with a request_id as the shipped client sends it. */
+export function writes(name: string, keys: readonly string[], { grpc, cpuMs }: Server): Peer {
+  return {
+    name,
+    cpuMs,
+    call: async (index) => {
+      await setBytes(keys[index % keys.length]!, storedText(index), grpc);
+      return undefined;
+    },
+  };
+}
+
+/** For an echo: the same bytes each way as in the calls above, and nothing done in between. */
+export async function recordedResponses(key: string, grpc: GrpcCaller): Promise<Record<string, string>> {
+  const set = await setBytes(key, storedText(0), grpc);
+  const get = await getBytes(key, grpc);
+  return { [GET]: get.toString('base64'), [SET]: set.toString('base64') };
+}
+
+/** The bytes that answer a read of this key. */
+export function getBytes(key: string, grpc: GrpcCaller): Promise<Buffer> {
+  return grpc.call(GET, getRequest(key));
+}
+
+/** What is stored: 100 characters. */
+export function storedText(index: number): string {
+  return String(index).padStart(100, 'v');
+}
+
+export function setBytes(key: string, text: string, grpc: GrpcCaller): Promise<Buffer> {
+  const request = Buffer.from(
+    SetParameterRequest.encode({
+      key,
+      value: { kind: { $case: 'stringValue', value: text } },
+      cacheTtl: undefined,
+      labels: new Map(),
+      removeLabels: [],
+      ifRevision: undefined,
+      requestId: randomUUID(),
+      validateOnly: false,
+      allowKindChange: false,
+    }).finish(),
+  );
+  return grpc.call(SET, request);
+}
+
+function getRequest(key: string): Buffer {
+  return Buffer.from(GetParameterRequest.encode({ key, consistency: undefined }).finish());
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+const TIERS: Readonly<Record<number, string>> = {
+  [Tier.TIER_NEAR_CACHE]: 'near cache',
+  [Tier.TIER_SHARED_CACHE]: 'shared cache',
+  [Tier.TIER_STORE]: 'store',
+};
+
+/** Of the bytes of a GetParameterResponse; the parameter is skipped. */
+function tierOf(response: Buffer): number {
+  const reader = new BinaryReader(response);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag === FRESHNESS_TAG) return Freshness.decode(reader, reader.uint32()).servedFrom;
+    reader.skip(tag & 7);
+  }
+  return 0;
+}
