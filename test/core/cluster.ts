@@ -26,6 +26,8 @@ export interface Replica {
   readonly bus: MemoryBus;
   readonly shared: MemorySharedCache;
   readonly telemetry: CountingTelemetry;
+  /** Between this replica and the store. */
+  readonly gate: Gate;
   get(key: string, consistency?: Partial<Consistency>, call?: Partial<Call>): Promise<Read>;
   /** The value's text, or undefined if the key does not exist. */
   text(key: string, consistency?: Partial<Consistency>): Promise<string | undefined>;
@@ -74,9 +76,10 @@ export class Cluster {
     const bus = new MemoryBus({ channel: this.channel });
     const shared = new MemorySharedCache({ valkey: this.valkey, clock });
     const telemetry = new CountingTelemetry();
+    const gate = new Gate();
     const core = await clock.until(
       startCore({
-        store,
+        store: withGate(store, gate),
         sharedCache: shared,
         bus,
         codec: parameterCodec,
@@ -102,6 +105,7 @@ export class Cluster {
       bus,
       shared,
       telemetry,
+      gate,
       call,
       write,
       get,
@@ -165,6 +169,40 @@ export function textOfParameter(parameter: Parameter | undefined): string | unde
   const bytes = parameter?.value?.encoded;
   if (bytes === undefined) return undefined;
   return Buffer.from(bytes.subarray(bytes[1]! & 0x80 ? 3 : 2)).toString();
+}
+
+/** Holds what one replica sends to the store, as if the process slept. */
+export class Gate {
+  #opened: Promise<void> | undefined;
+  #open: (() => void) | undefined;
+
+  close(): void {
+    this.#opened ??= new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  open(): void {
+    this.#open?.();
+    this.#opened = undefined;
+  }
+
+  pass(): Promise<void> | undefined {
+    return this.#opened;
+  }
+}
+
+function withGate(store: MemoryStore, gate: Gate): MemoryStore {
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return async (...parameters: unknown[]) => {
+        await gate.pass();
+        return member.apply(target, parameters);
+      };
+    },
+  });
 }
 
 /** Collects what a watch sends, always ready for more unless told to stop. */

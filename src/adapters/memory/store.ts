@@ -99,6 +99,11 @@ export class MemoryStore implements Store {
     return this.state.log;
   }
 
+  /** All epochs, for checks. */
+  get knownEpochs(): readonly Epoch[] {
+    return this.state.epochs;
+  }
+
   /** The present state, for checks. */
   get current(): ReadonlyMap<string, Parameter> {
     return this.state.current;

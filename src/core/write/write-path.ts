@@ -62,29 +62,30 @@ export class WritePath {
 
   /** C1: before any writer learns the outcome, no tier here may answer with what it replaced. */
   #committed(batch: Batch, committed: Committed): void {
-    const { view, tailer, bus } = this.#options;
+    const { tailer, bus } = this.#options;
     const entries: LogEntry[] = [];
     for (const [at, outcome] of committed.outcomes.entries()) {
-      if (!outcome.done || !outcome.changed || outcome.replayed) continue;
-      entries.push({
-        revision: outcome.revision,
-        batchId: batch.id,
-        events: eventsOf(batch.writes[at]!, outcome),
-      });
+      if (!outcome.done) continue;
+      const write = batch.writes[at]!;
+      // Also of a write that changed nothing, or was done before: its answer tells a revision that must show from now on.
+      for (const { key } of write.operations) this.#raiseFloor(key, outcome.revision);
+      if (!outcome.changed || outcome.replayed) continue;
+      entries.push({ revision: outcome.revision, batchId: batch.id, events: eventsOf(write, outcome) });
     }
     if (entries.length === 0) return;
-    for (const { revision, events } of entries) {
-      for (const { key } of events) {
-        if (revision <= tailer.applied) continue;
-        view.near.delete(key);
-        view.floors.raise(key, revision);
-      }
-    }
     const { epochId, from, to, previousBatchId } = committed;
     const announcement = { epochNumber: tailer.history.epoch.number, epochId, from, to, previousBatchId, entries };
     tailer.announced(announcement);
     bus.publish(announcement);
     for (const { revision, events } of entries) for (const event of events) this.#writeThrough(event, revision);
+  }
+
+  #raiseFloor(key: string, revision: bigint): void {
+    const { view, tailer } = this.#options;
+    if (revision <= tailer.applied) return;
+    view.near.delete(key);
+    view.floors.raise(key, revision);
+    tailer.expect(revision);
   }
 
   #writeThrough(event: Event, revision: bigint): void {

@@ -1,0 +1,128 @@
+import { expect } from 'chai';
+import { Cluster, failureOf, type Replica } from './cluster.ts';
+
+describe('epochs', () => {
+  let cluster: Cluster;
+  let one: Replica;
+  let two: Replica;
+  beforeEach(async () => {
+    cluster = await Cluster.start();
+    [one, two] = cluster.replicas as [Replica, Replica];
+  });
+  afterEach(() => cluster.stop());
+
+  it('C9: a failover that lost commits issues none of their revisions again', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.run(two.get('a'));
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    const { revision } = await cluster.run(one.set('b', 'x'));
+    expect(revision > 1n << 40n).to.equal(true);
+    await cluster.clock.advance(500);
+    expect(await cluster.run(two.text('a'))).to.equal('7');
+    expect(await cluster.run(one.text('a'))).to.equal('7');
+  });
+
+  it('C9: the same where the lost commits leave no other trace (equal incarnation)', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    cluster.store.crash({ loseAfter: 7n });
+    const { revision } = await cluster.run(one.set('b', 'x'));
+    expect(revision > 1n << 40n).to.equal(true);
+  });
+
+  it('C9: logs that parted at equal numbers are told apart by their batches', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(1);
+    const reader = two.watch({ startRevision: 1n });
+    await cluster.clock.advance(50);
+    expect(reader.changes).to.have.length(10);
+    // Another primary, promoted apart, has written three other revisions with the numbers 8 to 10.
+    await cluster.run(one.core.stop());
+    cluster.store.crash({ loseAfter: 7n });
+    const stranger = await cluster.addReplica();
+    for (let at = 8; at <= 10; at++) await cluster.run(stranger.set('a', `other ${at}`));
+    await cluster.clock.advance(3_000);
+    expect(reader.failure?.failure.reason).to.equal('REVISION_LOST');
+    expect(await cluster.run(two.text('a'))).to.equal('other 10');
+    const { revision } = await cluster.run(two.set('a', 'next'));
+    expect(revision > 1n << 40n).to.equal(true);
+    expect(await cluster.run(stranger.text('a', { atLeastRevision: revision }))).to.equal('next');
+  });
+
+  it('C10: only a watch delivered beyond the lost point ends; others go on without a gap', async () => {
+    for (let at = 1; at <= 7; at++) await cluster.run(one.set('a', String(at)));
+    cluster.channel.route = () => [];
+    const behind = two.watch({});
+    await cluster.clock.advance(10);
+    const beyond = one.watch({});
+    await cluster.clock.advance(10);
+    for (let at = 8; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    await cluster.clock.advance(1_000);
+    expect(beyond.failure?.failure.reason).to.equal('REVISION_LOST');
+    expect(behind.failure).to.equal(undefined);
+    await cluster.run(two.set('b', 'x'));
+    await cluster.clock.advance(1_000);
+    expect(behind.changes.map((change) => change.replace(/^\d+ /, ''))).to.deep.equal(['put b=x']);
+  });
+
+  it('a failover that lost nothing costs nothing but the caches', async () => {
+    const reader = two.watch({});
+    await cluster.clock.advance(1);
+    for (let at = 1; at <= 5; at++) await cluster.run(one.set('a', String(at)));
+    cluster.store.setIncarnation('after-failover');
+    await cluster.clock.advance(2_000);
+    await cluster.run(one.set('a', '6'));
+    await cluster.clock.advance(1_000);
+    expect(reader.failure).to.equal(undefined);
+    expect(reader.changes.map((change) => change.split('=')[1])).to.deep.equal(['1', '2', '3', '4', '5', '6']);
+    expect(await cluster.run(two.text('a', { atLeastRevision: 5n }))).to.equal('6');
+  });
+
+  it('C2: a revision that was lost cannot be reflected', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    await cluster.run(one.set('b', 'x'));
+    await cluster.clock.advance(1_000);
+    for (const replica of [one, two]) {
+      const failure = await cluster.run(failureOf(replica.get('a', { atLeastRevision: 9n })));
+      expect(failure.reason).to.equal('REVISION_LOST');
+      expect(await cluster.run(replica.text('a', { atLeastRevision: 7n }))).to.equal('7');
+    }
+  });
+
+  it('C5: from the failover on no answer shows what was lost, unless flagged', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.run(two.get('a'));
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    const crashedAtMs = cluster.clock.monotonicMs();
+    for (;;) {
+      const text = await cluster.run(two.text('a'));
+      if (text === '7') break;
+      expect(cluster.clock.monotonicMs() - crashedAtMs).to.be.lessThan(500);
+      await cluster.clock.advance(13);
+    }
+  });
+
+  it('a replica that slept longer than history is kept starts again', async () => {
+    await cluster.run(one.set('a', '0'));
+    await cluster.run(two.get('a'));
+    const slept = two.watch({});
+    await cluster.clock.advance(1);
+    cluster.channel.route = () => [];
+    two.gate.close();
+    for (let at = 1; at <= 5; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(3 * 3_600_000);
+    await cluster.run(one.set('b', 'x'));
+    await cluster.run(cluster.store.upkeep.compact(3_600_000));
+    two.gate.open();
+    await cluster.clock.advance(2_000);
+    expect(await cluster.run(two.text('a'))).to.equal('5');
+    expect(slept.failure?.failure.reason).to.equal('REVISION_COMPACTED');
+    await cluster.run(two.set('a', '6'));
+    expect(await cluster.run(two.text('a'))).to.equal('6');
+  });
+});
