@@ -1,6 +1,7 @@
 import type { ValueKind } from '../../model/parameter.ts';
 import { CACHE_TTL_DEFAULT_NS } from '../../model/parameter.ts';
 import type { Batch, Operation, Outcome, Refusal, SetDone, SetOperation, Write } from '../../model/write.ts';
+import { COMMIT_BYTES_MAX, LABELS_MAX } from '../../model/write.ts';
 import type { Committed, Expected } from '../../ports/store.ts';
 import { StoreError } from '../../ports/store.ts';
 import { PartitionMissingError, RetriableError } from './classify.ts';
@@ -21,7 +22,7 @@ interface ApplyRow {
 }
 
 /** As paramd.apply tells it (0003_apply.sql). Indexes are of operations within their write. */
-type Told = ToldDone | ToldReplayed | ToldRefused;
+type Told = ToldDone | ToldReplayed | ToldUnmet | string;
 type ToldDone = readonly [ahead: number | null, sets: readonly ToldSet[], missing?: readonly number[]];
 type ToldSet = 0 | string | readonly [counts: string, labels?: Record<string, string>];
 interface ToldReplayed {
@@ -29,15 +30,8 @@ interface ToldReplayed {
   readonly time: string;
   readonly missing: readonly number[];
 }
-interface ToldRefused {
-  readonly reason: Refusal['reason'];
-  readonly at: number;
-  readonly kind: ValueKind;
-  readonly revision: string;
-  readonly before: string;
-  readonly limit: string;
-  readonly maximum: number;
-  readonly mismatches?: readonly (readonly [index: number, revision: string])[];
+interface ToldUnmet {
+  readonly unmet: readonly (readonly [index: number, revision: string])[];
 }
 
 export interface CommitOptions {
@@ -138,7 +132,8 @@ function toCommitted(batch: Batch, row: ApplyRow): Committed {
 }
 
 function toOutcome(write: Write, told: Told, row: ApplyRow): Outcome {
-  if ('reason' in told) return { done: false, refusal: toRefusal(write, told) };
+  if (typeof told === 'string') return { done: false, refusal: toRefusal(write, told, row) };
+  if ('unmet' in told) return { done: false, refusal: unmetConditions(write, told) };
   const setOperations = write.operations.filter((operation) => operation.type === 'set');
   const done = (missing: readonly number[]) => ({
     done: true as const,
@@ -182,28 +177,39 @@ function toSetDone(operation: SetOperation, told: ToldSet, revision: bigint, tim
   return { key: operation.key, createRevision, version, createTimeUs, cacheTtlNs, labels: labels && toLabels(labels) };
 }
 
-function toRefusal(write: Write, told: ToldRefused): Refusal {
-  const key = write.operations[told.at]?.key ?? '';
-  switch (told.reason) {
+function unmetConditions(write: Write, { unmet }: ToldUnmet): Refusal {
+  return {
+    reason: 'REVISION_MISMATCH',
+    mismatches: unmet.map(([index, revision]) => ({
+      key: write.conditions[index]!.key,
+      currentRevision: BigInt(revision),
+    })),
+  };
+}
+
+function toRefusal(write: Write, told: string, row: ApplyRow): Refusal {
+  const [reason, index = '0', current = '0', ahead = '0', kind] = told.split(' ');
+  const operation = Number(index);
+  const key = write.operations[operation]!.key;
+  const currentRevision = BigInt(current);
+  switch (reason) {
     case 'PARAMETER_NOT_FOUND':
-      return { reason: told.reason, key, revision: BigInt(told.before) };
+      return { reason, key, revision: BigInt(row.from_revision) - 1n + BigInt(ahead) };
     case 'PARAMETER_EXISTS':
-      return { reason: told.reason, key, currentRevision: BigInt(told.revision) };
+      return { reason, key, currentRevision };
     case 'REVISION_MISMATCH':
-      return {
-        reason: told.reason,
-        mismatches: told.mismatches?.map(([index, revision]) => ({
-          key: write.conditions[index]!.key,
-          currentRevision: BigInt(revision),
-        })) ?? [{ key, currentRevision: BigInt(told.revision) }],
-      };
+      return { reason, mismatches: [{ key, currentRevision }] };
     case 'KIND_MISMATCH':
-      return { reason: told.reason, key, currentKind: told.kind };
-    case 'REQUEST_ID_REUSED':
-      return { reason: told.reason };
+      return { reason, key, currentKind: kind as ValueKind };
     case 'VALUE_REQUIRED':
-      return { reason: told.reason, key, operation: told.at };
-    case 'LIMIT_EXCEEDED':
-      return { reason: told.reason, limit: told.limit, maximum: told.maximum };
+      return { reason, key, operation };
+    case 'REQUEST_ID_REUSED':
+      return { reason };
+    case 'LABELS':
+      return { reason: 'LIMIT_EXCEEDED', limit: 'labels', maximum: LABELS_MAX };
+    case 'COMMIT_BYTES':
+      return { reason: 'LIMIT_EXCEEDED', limit: 'commit_bytes', maximum: COMMIT_BYTES_MAX };
+    default:
+      throw new StoreError('internal', `the store refused for a reason that is not known: ${reason}`);
   }
 }

@@ -13,13 +13,15 @@
 -- its first operation (p_principal, p_request, p_hash). Values are one string of bytes, cut by p_value_at and
 -- p_value_bytes. p_labels and p_remove are JSON; null: none.
 --
--- refusal: why nothing was done at all. outcomes: JSON of at most 16 KiB, so that no slow reader keeps the lock; one for
--- each write:
+-- refusal: why nothing was done at all. outcomes: JSON, one for each write, without values or keys (300 operations done take
+-- less than 16 KiB), so that a slow reader does not keep the lock:
 --   done        [revision - from_revision + 1 (null: validated only), [set …], [index of a delete that found nothing …]]
 --                 set: 0 created | "create_revision version create_time_us cache_ttl_ns", the last not if it is the default
 --                      | ["…", labels] | ["…"] labels too large to tell
 --   replayed    {"replayed": revision, "time": time_us, "missing": [index …]}
---   refused     {"reason": …, "at": index, "kind": …, "mismatches": [[index, revision] …], "of": "conditions"}
+--   unmet       {"unmet": [[index of the condition, its key's revision] …]}
+--   refused     "reason index current_revision (revision - from_revision + 1) current_kind", of the first that fails;
+--               or only "REQUEST_ID_REUSED", "COMMIT_BYTES"
 CREATE FUNCTION paramd.apply(
   p_batch text, p_epoch text, p_applied bigint, p_applied_batch text,
   p_condition_write integer[], p_condition_index integer[], p_condition_key text[], p_condition_revision bigint[],
@@ -129,7 +131,7 @@ BEGIN
         WHEN deletes AND NOT found AND NOT lenient THEN 'PARAMETER_NOT_FOUND'
         WHEN NOT deletes AND NOT found AND kind IS NULL THEN 'VALUE_REQUIRED'
         WHEN NOT deletes AND found AND kind <> old_kind AND NOT lenient THEN 'KIND_MISMATCH'
-        WHEN labels IS NOT NULL AND (SELECT count(*) FROM jsonb_object_keys(new_labels)) > 64 THEN 'LIMIT_EXCEEDED'
+        WHEN labels IS NOT NULL AND (SELECT count(*) FROM jsonb_object_keys(new_labels)) > 64 THEN 'LABELS'
       END AS refusal,
       found OR NOT deletes AS changes,
       CASE WHEN new_labels <> '{}' THEN octet_length(new_labels::text) ELSE 0 END AS label_bytes,
@@ -202,14 +204,12 @@ BEGIN
         WHEN bool_or(replayed) THEN coalesce(
           max(json_build_object('replayed', first_revision::text, 'time', first_time_us::text, 'missing', first_missing)::text)
             FILTER (WHERE first_hash = hash),
-          '{"reason":"REQUEST_ID_REUSED"}')::json
-        WHEN bool_or(unmet) THEN
-          json_build_object('reason', 'REVISION_MISMATCH', 'of', 'conditions', 'mismatches', v_unmet -> w::text)
-        WHEN max(refused_at) IS NOT NULL THEN
-          max(json_build_object('reason', refusal, 'at', i, 'kind', old_kind, 'revision', coalesce(old_revision, 0)::text,
-            'before', revision::text, 'limit', 'labels', 'maximum', 64)::text) FILTER (WHERE i = refused_at)::json
-        WHEN bool_or(too_large) THEN
-          json_build_object('reason', 'LIMIT_EXCEEDED', 'limit', 'commit_bytes', 'maximum', 3145728)
+          '"REQUEST_ID_REUSED"')::json
+        WHEN bool_or(unmet) THEN json_build_object('unmet', v_unmet -> w::text)
+        WHEN max(refused_at) IS NOT NULL THEN to_json(
+          max(concat_ws(' ', refusal, i, coalesce(old_revision, 0), revision - v_head.revision, old_kind))
+            FILTER (WHERE i = refused_at))
+        WHEN bool_or(too_large) THEN '"COMMIT_BYTES"'::json
         ELSE (
           '[' || coalesce(CASE WHEN NOT bool_or(validate) THEN max(revision) - v_head.revision END::text, 'null') || ','
           || coalesce(json_agg(
