@@ -224,11 +224,13 @@ export class MemoryStore implements Store {
 
   /** Every method of the port runs through here: the answer is fixed at one instant, like a statement's snapshot. */
   private async call<T>(name: StoreCall, run: () => T): Promise<T> {
-    await this.options.delay?.(name, 'request');
+    const request = this.options.delay?.(name, 'request');
+    if (request) await request;
     if (this.fault === 'hang') await new Promise<void>((resolve) => this.hanging.push(resolve)).then(unreachable);
     if (this.fault === 'unreachable' || this.closed) unreachable();
     const answer = run();
-    await this.options.delay?.(name, 'answer');
+    const delivery = this.options.delay?.(name, 'answer');
+    if (delivery) await delivery;
     return answer;
   }
 
