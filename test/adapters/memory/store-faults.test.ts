@@ -102,6 +102,6 @@ describe('MemoryStore when told to', () => {
     await done(store, set('a', '1'));
     for (const go of waiting) go();
     expect(await reading, 'as of before the write').to.equal(undefined);
-    expect(steps.slice(0, 2)).to.deep.equal(['read request', 'readHead request']);
+    expect(steps.slice(0, 2)).to.deep.equal(['read request', 'read answer']);
   });
 });
