@@ -49,6 +49,21 @@ describe('epochs', () => {
     expect(await cluster.run(stranger.text('a', { atLeastRevision: revision }))).to.equal('next');
   });
 
+  it('C9: a store that was put back to before an epoch goes on above it', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    cluster.store.crash({ loseAfter: 9n });
+    cluster.store.setIncarnation('after-failover');
+    const { revision } = await cluster.run(one.set('b', 'x'));
+    await cluster.clock.advance(1_000);
+    cluster.store.crash({ loseAfter: 5n });
+    cluster.store.setIncarnation('memory-1');
+    await cluster.clock.advance(2_000);
+    const after = await cluster.run(one.set('b', 'y'));
+    expect(after.revision > revision).to.equal(true);
+    expect(after.revision >> 40n).to.equal(2n);
+    expect(await cluster.run(two.text('a', { atLeastRevision: after.revision }))).to.equal('5');
+  });
+
   it('C10: only a watch delivered beyond the lost point ends; others go on without a gap', async () => {
     for (let at = 1; at <= 7; at++) await cluster.run(one.set('a', String(at)));
     cluster.channel.route = () => [];

@@ -6,10 +6,12 @@ import { type Expected, type LogPage, type Store, StoreError } from '../../ports
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Lease, ProofStart } from '../cache/lease.ts';
 import { History } from '../history.ts';
-import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
-import { type AppliedBatch, commonRevision } from './divergence.ts';
+import { type Patience, within } from '../waiting.ts';
+import { type FoundEpoch, findEpoch } from './epoch-change.ts';
 import { HeldAnnouncements } from './held-announcements.ts';
 import { Poller, type PollIntervals } from './poller.ts';
+import { RecentBatches } from './recent-batches.ts';
+import { RevisionWaiters } from './revision-waiters.ts';
 
 /** Something that is kept in step with the log. */
 export interface View {
@@ -49,8 +51,6 @@ const LOG_PAGE_ENTRIES_MAX = 1000;
 const LOG_PAGE_BYTES_MAX = 4 << 20;
 /** Newest changes read at start, so that entries of the shared cache from before it can be judged. */
 const CHANGES_AT_START = 10_000n;
-/** Batches remembered to find where two logs part. */
-const RECENT_BATCHES_MAX = 1024;
 /** A head read that takes longer counts as unreachable for whoever may take a degraded answer. */
 export const STORE_PATIENCE_MS = 500;
 
@@ -65,8 +65,8 @@ export class Tailer {
   readonly #options: TailerOptions;
   readonly #poller: Poller;
   readonly #held = new HeldAnnouncements();
-  readonly #waiters = new Map<Revision, Deferred<void>>();
-  #recent: AppliedBatch[] = [];
+  readonly #waiters = new RevisionWaiters();
+  readonly #recent = new RecentBatches();
   #history!: History;
   #applied: Revision = 0n;
   #batchId = '';
@@ -77,6 +77,8 @@ export class Tailer {
   #changing: Promise<void> | undefined;
   #holeTimer: Timer | undefined;
   #following = false;
+  /** Counts rebases and epoch changes: a page that was asked for before one is of no use after it. */
+  #turns = 0;
   #stopped = false;
 
   constructor(options: TailerOptions) {
@@ -179,13 +181,8 @@ export class Tailer {
   /** Resolves when `applied` has reached the revision, and at any epoch change: look again. */
   reached(revision: Revision): Promise<void> {
     if (revision <= this.#applied) return Promise.resolve();
-    let waiter = this.#waiters.get(revision);
-    if (waiter === undefined) {
-      waiter = deferred();
-      this.#waiters.set(revision, waiter);
-      this.#expectHole();
-    }
-    return waiter.promise;
+    this.#expectHole();
+    return this.#waiters.wait(revision);
   }
 
   /** This revision exists: if no announcement brings it soon, the log is read. */
@@ -267,6 +264,7 @@ export class Tailer {
     const start = lease.mark();
     const after = this.#applied;
     const batchId = this.#batchId;
+    const turns = this.#turns;
     const page = await store.readLog({
       after,
       entriesMax: LOG_PAGE_ENTRIES_MAX,
@@ -274,10 +272,11 @@ export class Tailer {
       values: views.some((view) => view.wantsValues()),
       lane: 'tailer',
     });
+    if (turns !== this.#turns) return true;
     if (!this.#isOurs(page.head) || page.head.revision < after) return this.#parted(page.head);
     const there = page.batchIdAtAfter ?? (page.head.revision === after ? page.head.batchId : undefined);
     if (there === undefined && after < page.head.compactRevision) return this.#fellBehind(page.head);
-    if (batchId === UNKNOWN_BATCH && this.#batchId === UNKNOWN_BATCH) this.#batchId = there ?? '';
+    if (batchId === UNKNOWN_BATCH) this.#batchId = there ?? '';
     else if (there !== batchId && after !== page.head.compactRevision) return this.#parted(page.head);
     this.#applyPage(page);
     this.admit(start, page.head, after);
@@ -314,18 +313,12 @@ export class Tailer {
   }
 
   #advance(revision: Revision, batchId: string): void {
-    if (batchId !== this.#batchId) this.#recent.push({ revision, batchId });
-    else if (this.#recent.length > 0) this.#recent[this.#recent.length - 1] = { revision, batchId };
-    if (this.#recent.length > 2 * RECENT_BATCHES_MAX) this.#recent = this.#recent.slice(-RECENT_BATCHES_MAX);
+    this.#recent.add(revision, batchId);
     this.#applied = revision;
     this.#batchId = batchId;
     if (!this.#options.lease.advance(revision, batchId)) this.#readLog().catch(() => {});
     for (const view of this.#options.views) view.advanced(revision);
-    for (const [wanted, waiter] of this.#waiters) {
-      if (wanted > revision) continue;
-      this.#waiters.delete(wanted);
-      waiter.resolve();
-    }
+    this.#waiters.wake(revision);
   }
 
   /** Something beyond `applied` exists. If no announcement brings it soon, the log does. */
@@ -338,7 +331,7 @@ export class Tailer {
     }
     this.#holeTimer = clock.setTimer(HOLE_PATIENCE_MS, () => {
       this.#holeTimer = undefined;
-      if (!this.#held.isEmpty || this.#waiters.size > 0 || this.#options.lease.isPending) {
+      if (!this.#held.isEmpty || !this.#waiters.isEmpty || this.#options.lease.isPending) {
         this.#readLog().catch(() => {});
       }
     });
@@ -371,17 +364,22 @@ export class Tailer {
     const beginning = this.#history.epoch.startRevision - 1n;
     const recent = head.revision - CHANGES_AT_START;
     const after = [beginning, recent, head.compactRevision].reduce(newer);
-    this.#options.lease.void();
-    this.#held.clear();
-    this.#recent = [];
+    this.#recent.clear();
     this.#applied = after;
     this.#batchId = after === beginning ? '' : UNKNOWN_BATCH;
     this.#compactRevision = head.compactRevision;
+    this.#turn(isLost);
+  }
+
+  /** Nothing known before counts any more. */
+  #turn(isLost: (revision: Revision) => boolean): void {
+    this.#turns += 1;
+    this.#options.lease.void();
+    this.#held.clear();
     for (const view of this.#options.views) {
-      view.epochChanged({ history: this.#history, applied: after, isLost });
+      view.epochChanged({ history: this.#history, applied: this.#applied, isLost });
     }
-    for (const waiter of this.#waiters.values()) waiter.resolve();
-    this.#waiters.clear();
+    this.#waiters.wakeAll();
   }
 
   /** Finds out, and if it is due begins, the epoch that the store is in, and takes it over. One at a time. */
@@ -402,22 +400,19 @@ export class Tailer {
   }
 
   async #takeOver(seen: Head): Promise<void> {
-    const { store, telemetry } = this.#options;
-    const former = this.#history.epoch;
-    let head = seen;
-    const common = await commonRevision(store, head, [...this.#recent]);
-    const diverged = common < this.#applied;
-    const isNext = head.epoch.id !== former.id;
-    // The next epoch is there already, but who began it may not know what this replica has applied.
-    if (diverged && isNext) head = await store.startEpoch(former, common);
-    if (head.incarnation !== head.epoch.incarnation || (diverged && !isNext)) {
-      head = await store.startEpoch(head.epoch, isNext ? head.revision : common);
-    }
-    const epochs = await store.epochs();
-    const history = new History(epochs);
-    if (history.epoch.id === former.id) return;
-    const foreign = !epochs.some((epoch) => epoch.id === former.id);
-    const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision);
+    const log = { epoch: this.#history.epoch, applied: this.#applied, recent: [...this.#recent.all] };
+    const found = await findEpoch(this.#options.store, seen, log);
+    if (found === undefined) return;
+    this.#tellEpoch(found);
+    this.#history = found.history;
+    if (found.isLost(this.#applied)) this.#rebase(found.head, found.isLost);
+    else this.#turn(found.isLost);
+    // Not waited for: this may run inside a log read, whose next page goes on then.
+    this.#readLog().catch(() => {});
+  }
+
+  #tellEpoch({ history, isLost }: FoundEpoch): void {
+    const { telemetry } = this.#options;
     telemetry.add('epochs_started');
     telemetry.log('warn', 'a new epoch has begun', {
       epoch: history.epoch.number,
@@ -425,22 +420,6 @@ export class Tailer {
       applied: this.#applied,
       lost: isLost(this.#applied),
     });
-    this.#history = history;
-    if (isLost(this.#applied)) this.#rebase(head, isLost);
-    else this.#follow(isLost);
-    // Not waited for: this may run inside a log read, whose next page goes on then.
-    this.#readLog().catch(() => {});
-  }
-
-  /** The log goes on in the new epoch; what was applied stays true. */
-  #follow(isLost: (revision: Revision) => boolean): void {
-    this.#options.lease.void();
-    this.#held.clear();
-    for (const view of this.#options.views) {
-      view.epochChanged({ history: this.#history, applied: this.#applied, isLost });
-    }
-    for (const waiter of this.#waiters.values()) waiter.resolve();
-    this.#waiters.clear();
   }
 }
 

@@ -10,13 +10,14 @@ export class BatchForming {
   readonly #written = new Set<string>();
   readonly #conditions = new Set<string>();
   readonly #requests = new Set<string>();
-  #operations = 0;
+  /** Operations and conditions: each may take room in the store's answer. */
+  #parts = 0;
   #bytes = 0;
 
   /** Any write fits into an empty batch. */
   fits(write: Write): boolean {
     if (this.writes.length === 0) return true;
-    if (this.#operations + write.operations.length > BATCH_OPERATIONS_MAX) return false;
+    if (this.#parts + partsOf(write) > BATCH_OPERATIONS_MAX) return false;
     if (this.#bytes + writeBytes(write) > BATCH_BYTES_MAX) return false;
     if (write.requestId !== '' && this.#requests.has(requestOf(write))) return false;
     return (
@@ -30,9 +31,13 @@ export class BatchForming {
     for (const { key } of write.operations) this.#written.add(key);
     for (const { key } of write.conditions) this.#conditions.add(key);
     if (write.requestId !== '') this.#requests.add(requestOf(write));
-    this.#operations += write.operations.length;
+    this.#parts += partsOf(write);
     this.#bytes += writeBytes(write);
   }
+}
+
+function partsOf(write: Write): number {
+  return write.operations.length + write.conditions.length;
 }
 
 function requestOf(write: Write): string {

@@ -1,0 +1,45 @@
+import type { Epoch, Head, Revision } from '../../model/revision.ts';
+import type { Store } from '../../ports/store.ts';
+import { History } from '../history.ts';
+import { type AppliedBatch, commonRevision } from './divergence.ts';
+
+/** What a replica has applied, as far as it can compare. */
+export interface AppliedLog {
+  readonly epoch: Epoch;
+  readonly applied: Revision;
+  /** Oldest first. */
+  readonly recent: readonly AppliedBatch[];
+}
+
+export interface FoundEpoch {
+  readonly head: Head;
+  readonly history: History;
+  /** Was this revision, seen before the change, lost or never part of the order? */
+  isLost(revision: Revision): boolean;
+}
+
+/**
+ * Finds out which epoch the store is in, and begins one if it is due (C9): the server is another incarnation, what was
+ * applied here is not in its log, or its epoch is older than one that was seen already.
+ * @returns undefined: it is the same epoch still
+ * @throws StoreError
+ */
+export async function findEpoch(store: Store, seen: Head, log: AppliedLog): Promise<FoundEpoch | undefined> {
+  const former = log.epoch;
+  const common = await commonRevision(store, seen, log.recent);
+  const diverged = common < log.applied;
+  const isNext = seen.epoch.id !== former.id;
+  const isOlder = isNext && seen.epoch.number < former.number;
+  let head = seen;
+  // Somebody may have begun the next one, and not know what this replica has applied; or the store has lost it.
+  if ((diverged && isNext) || isOlder) head = await store.startEpoch(former, common);
+  if (head.incarnation !== head.epoch.incarnation || (diverged && !isNext)) {
+    head = await store.startEpoch(head.epoch, isNext ? head.revision : common);
+  }
+  const epochs = await store.epochs();
+  const history = new History(epochs);
+  if (history.epoch.id === former.id) return undefined;
+  const foreign = !epochs.some((epoch) => epoch.id === former.id);
+  const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision);
+  return { head, history, isLost };
+}
