@@ -13,10 +13,16 @@ export interface FleetReplica extends Rpc {
   stop(): Promise<void>;
 }
 
+export interface LogEntry {
+  readonly msg: string;
+  /** Where it serves. */
+  readonly grpc?: string;
+}
+
 export interface ReplicaProcess extends Rpc {
   readonly process: ChildProcess;
   /** Lines of its log, parsed. */
-  readonly log: readonly Record<string, unknown>[];
+  readonly log: readonly LogEntry[];
   /** "exit code 0", or the signal. */
   readonly ended: Promise<string>;
 }
@@ -114,7 +120,7 @@ async function spawnReplica(environment: Record<string, string>): Promise<Replic
     env: { ...inherited, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const log: Record<string, unknown>[] = [];
+  const log: LogEntry[] = [];
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
@@ -122,9 +128,9 @@ async function spawnReplica(environment: Record<string, string>): Promise<Replic
   child.stderr!.on('data', (chunk) => complaints.push(String(chunk)));
   const target = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout!).on('line', (line) => {
-      const entry = JSON.parse(line) as Record<string, unknown>;
+      const entry = JSON.parse(line) as LogEntry;
       log.push(entry);
-      if (entry['msg'] === 'serving') resolve(String(entry['grpc']));
+      if (entry.msg === 'serving') resolve(entry.grpc!);
     });
     ended.then((how) => reject(new Error(`paramd serve ended with ${how}: ${complaints.join('')}`)));
   });
