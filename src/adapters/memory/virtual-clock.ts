@@ -10,7 +10,7 @@ interface Pending {
 export class VirtualClock implements Clock {
   #nowMs = 1_000;
   #wallAheadMs = 1_790_000_000_000;
-  #timers: Pending[] = [];
+  readonly #timers = new Set<Pending>();
   #order = 0;
 
   /** No two looks see the same moment, as with a real clock: a nanosecond passes. */
@@ -25,10 +25,10 @@ export class VirtualClock implements Clock {
 
   setTimer(ms: number, run: () => void): Timer {
     const pending = { dueMs: this.#nowMs + Math.max(0, ms), order: this.#order++, run };
-    this.#timers.push(pending);
+    this.#timers.add(pending);
     return {
       cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== pending);
+        this.#timers.delete(pending);
       },
     };
   }
@@ -44,7 +44,7 @@ export class VirtualClock implements Clock {
     await settled();
     for (let next = this.#first(); next !== undefined && next.dueMs <= untilMs; next = this.#first()) {
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
-      this.#timers = this.#timers.filter((other) => other !== next);
+      this.#timers.delete(next);
       next.run();
       await settled();
     }
@@ -69,10 +69,12 @@ export class VirtualClock implements Clock {
   }
 
   #first(): Pending | undefined {
-    return this.#timers.reduce<Pending | undefined>((first, other) => {
-      if (first === undefined || other.dueMs < first.dueMs) return other;
-      return other.dueMs === first.dueMs && other.order < first.order ? other : first;
-    }, undefined);
+    let first: Pending | undefined;
+    for (const other of this.#timers) {
+      const isEarlier = first === undefined || other.dueMs < first.dueMs;
+      if (isEarlier || (other.dueMs === first!.dueMs && other.order < first!.order)) first = other;
+    }
+    return first;
   }
 }
 
