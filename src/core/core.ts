@@ -94,7 +94,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   const views = [view, hub];
   const tailer = new Tailer({ store, bus, clock, random, telemetry, lease, views, intervals, isNeeded });
   hub.follow(tailer);
-  const proof = new Proof(lease, tailer, clock);
+  const proof = new Proof(lease, tailer, clock, telemetry);
   const loader = new StoreLoader({ store, view, tailer, lease, clock, telemetry, limits });
   const shared = { view, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
   const lookup = new SharedLookup(sharedCache);

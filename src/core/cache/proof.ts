@@ -1,5 +1,6 @@
 import type { Revision } from '../../model/revision.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
 import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { Lease } from './lease.ts';
@@ -10,11 +11,13 @@ export class Proof {
   readonly #lease: Lease;
   readonly #tailer: Tailer;
   readonly #clock: Clock;
+  readonly #telemetry: Telemetry;
 
-  constructor(lease: Lease, tailer: Tailer, clock: Clock) {
+  constructor(lease: Lease, tailer: Tailer, clock: Clock, telemetry: Telemetry) {
     this.#lease = lease;
     this.#tailer = tailer;
     this.#clock = clock;
+    this.#telemetry = telemetry;
   }
 
   holds(need: Need): boolean {
@@ -37,6 +40,7 @@ export class Proof {
    * @throws ParamdError STORE_UNREACHABLE, CONSISTENCY_NOT_MET, REVISION_LOST, CANCELLED
    */
   async establish(need: Need): Promise<void> {
+    if (!need.linearizable && !this.#lease.provenSince(need.sinceMs)) this.#telemetry.add('lease_lapses');
     while (!this.holds(need)) {
       if (this.#tailer.applied < need.atLeast) await this.#reach(need.atLeast, need);
       else this.refuseLost(need, this.#tailer.applied);

@@ -310,6 +310,15 @@ export class Tailer {
   #apply(entry: LogEntry): void {
     for (const view of this.#options.views) view.apply(entry);
     this.#advance(entry.revision, entry.batchId);
+    if (this.#following) this.#observeAge(entry);
+  }
+
+  /** By the store's clock and this machine's: only as true as they agree. */
+  #observeAge({ events }: LogEntry): void {
+    const writtenAtUs = events[0]?.parameter?.updateTimeUs;
+    if (writtenAtUs === undefined) return;
+    const { clock, telemetry } = this.#options;
+    telemetry.observe('propagation_seconds', Math.max(0, clock.wallMs() / 1000 - Number(writtenAtUs) / 1e6));
   }
 
   #advance(revision: Revision, batchId: string): void {
