@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { registerDelete } from './delete.ts';
+import { registerDemo } from './demo.ts';
 import { registerDev } from './dev.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerGet } from './get.ts';
@@ -18,7 +19,7 @@ import { registerWatch } from './watch.ts';
 const GROUPS: Record<string, readonly ((program: Command, io: Io) => void)[]> = {
   'Parameters:': [registerGet, registerSet, registerDelete, registerList, registerWatch],
   'One replica:': [registerHealth, registerStats, registerWarm],
-  'Running it:': [registerDev, registerServe, registerMigrate],
+  'Running it:': [registerDemo, registerDev, registerServe, registerMigrate],
 };
 
 /** @returns the exit code. Never throws; what there is to say has been written. */

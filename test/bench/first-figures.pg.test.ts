@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { Figures } from '../../src/bench/alternate.ts';
 
 const bench = resolve('src/bench/first-figures.ts');
-const QUICK = ['--seconds', '0.2', '--rounds', '1', '--keys', '500', '--in-flight', '1,16'];
+const QUICK = ['--seconds', '0.2', '--rounds', '1', '--keys', '500', '--in-flight', '16'];
 const TIERS = ['near cache', 'shared cache', 'store'];
 
 describe('npm run bench', () => {
