@@ -8,8 +8,9 @@ export interface Io {
   readonly stderr: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * Aborts at Ctrl-C or SIGTERM. Only a command that asks for it is spared the end of the process; whoever handles
-   * signals in another way does not ask.
+   * Aborts at Ctrl-C, at SIGTERM, or when the terminal is closed; told again a while later, the process ends at once.
+   * Only a command that asks for it is spared the end of the process; whoever handles signals in another way does not
+   * ask.
    */
   interrupted(): AbortSignal;
 }

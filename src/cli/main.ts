@@ -1,4 +1,5 @@
 // The command line: bin/paramd.js imports this file.
+import { EXIT } from './failure.ts';
 import type { Io } from './io.ts';
 import { run } from './run.ts';
 
@@ -12,6 +13,9 @@ process.stderr.on('error', () => process.exit(1));
 // What is deprecated inside a package is nothing that the user of a command could change.
 process.noDeprecation = true;
 
+/** npm, npx and a closing terminal tell what the terminal tells, too: so soon after, it is still the same. */
+const SAME_SIGNAL_MS = 1000;
+
 const io: Io = {
   stdin: process.stdin,
   stdout: process.stdout,
@@ -19,8 +23,13 @@ const io: Io = {
   env: process.env,
   interrupted() {
     const controller = new AbortController();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => controller.abort(new Error(signal)));
+    let toldMs: number | undefined;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        toldMs ??= performance.now();
+        if (performance.now() - toldMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
+        controller.abort(new Error(signal));
+      });
     }
     return controller.signal;
   },

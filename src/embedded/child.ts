@@ -26,6 +26,12 @@ export interface Child extends RunningProcess {
 const inherited = ['PATH', 'TMPDIR', 'SystemRoot', 'TEMP', 'LD_LIBRARY_PATH'];
 const readyPollMs = 5;
 
+/** Whoever exits without having stopped them (a defect, a second Ctrl-C) leaves none behind. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGINT');
+});
+
 /**
  * Starts a program in a session of its own: Ctrl-C goes to every process of the terminal's foreground group, and a
  * server must not die before those who use it have drained.
@@ -42,10 +48,12 @@ export function startChild(options: ChildOptions): Child {
     stdio: ['ignore', output, output, ...(handle === undefined ? [] : [handle])],
     ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
   });
+  running.add(child);
   let ending: string | undefined;
   const ended = new Promise<void>((resolve) => {
     const end = (how: string) => {
       ending ??= how;
+      running.delete(child);
       resolve();
     };
     child.once('error', (error) => end(error.message));
