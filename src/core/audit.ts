@@ -1,13 +1,15 @@
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { CacheView } from './cache/cache-view.ts';
-import type { StoreLoader } from './cache/store-loader.ts';
+import type { StoreReads } from './store-reads.ts';
 import type { Tailer } from './watch/tailer.ts';
 
 const SAMPLE_KEYS = 50;
+/** A sample of larger values is not taken. */
+const SAMPLE_BYTES_MAX = 8 << 20;
 
 export interface AuditOptions {
   readonly view: CacheView;
-  readonly loader: StoreLoader;
+  readonly reads: StoreReads;
   readonly tailer: Tailer;
   readonly telemetry: Telemetry;
   readonly random: () => number;
@@ -18,12 +20,12 @@ export interface AuditOptions {
  * a defect of ours and never to be expected.
  * @returns how many of how many differ
  */
-export async function audit({ view, loader, tailer, telemetry, random }: AuditOptions): Promise<AuditResult> {
+export async function audit({ view, reads, tailer, telemetry, random }: AuditOptions): Promise<AuditResult> {
   const all = [...view.near.keys()];
   const start = Math.floor(random() * Math.max(1, all.length - SAMPLE_KEYS));
   const keys = all.slice(start, start + SAMPLE_KEYS);
   if (keys.length === 0) return { sampled: 0, inconsistent: 0 };
-  const { head, parameters } = await loader.readStatement(keys);
+  const { head, parameters } = await reads.read(keys, SAMPLE_BYTES_MAX);
   await tailer.reached(head.revision);
   let sampled = 0;
   let inconsistent = 0;

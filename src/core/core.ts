@@ -17,6 +17,7 @@ import { ReadPath } from './cache/read-path.ts';
 import { SharedLookup } from './cache/shared-lookup.ts';
 import { StoreLoader } from './cache/store-loader.ts';
 import { Listing } from './listing.ts';
+import { StoreReads } from './store-reads.ts';
 import { warm } from './warming.ts';
 import { WatchHub } from './watch/hub.ts';
 import { Tailer } from './watch/tailer.ts';
@@ -87,20 +88,21 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   });
   const lease = new Lease(clock);
   const view = new CacheView({ near, shared: sharedCache, codec, clock, random });
-  const hub = new WatchHub({ store, clock, telemetry, ringBytesMax: limits.watchRingBytesMax });
+  const hub = new WatchHub({ clock, telemetry, ringBytesMax: limits.watchRingBytesMax });
   let lastReadAtMs = Number.NEGATIVE_INFINITY;
   const isNeeded = () => hub.watchers > 0 || clock.monotonicMs() - lastReadAtMs < LEASE_NEEDED_MS;
   const intervals = { activeMs: limits.pollIntervalMs, idleMs: limits.idlePollIntervalMs };
   const views = [view, hub];
   const tailer = new Tailer({ store, bus, clock, random, telemetry, lease, views, intervals, isNeeded });
-  hub.follow(tailer);
+  const reads = new StoreReads(store, tailer, telemetry);
+  hub.follow(reads);
   const proof = new Proof(lease, tailer, clock, telemetry);
-  const loader = new StoreLoader({ store, view, tailer, lease, clock, telemetry, limits });
-  const shared = { view, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
+  const loader = new StoreLoader({ reads, view, tailer, clock, limits });
+  const shared = { view, reads, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
   const lookup = new SharedLookup(sharedCache);
   const readPath = new ReadPath({ ...shared, shared: sharedCache, lookup, random });
   const batchRead = new BatchRead({ ...shared, shared: sharedCache });
-  const listing = new Listing({ store, view, tailer, lease, clock, telemetry, stalenessMs });
+  const listing = new Listing({ reads, view, tailer, clock, stalenessMs });
   const writePath = new WritePath({ store, bus, view, tailer, clock, telemetry, newBatchId });
   const session = { hub, tailer, listing, proof, clock, stalenessMs, queueBytesMax: limits.watchQueueBytesMax };
 
@@ -127,7 +129,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
       return new WatchSession(spec, call, session);
     },
     warm: (request: WarmRequest, call: Call) => warm(request, call, { listing, view, tailer, clock }),
-    audit: () => audit({ view, loader, tailer, telemetry, random }),
+    audit: () => audit({ view, reads, tailer, telemetry, random }),
     status: (): Status => ({
       tiers: [
         {

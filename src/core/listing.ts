@@ -1,33 +1,23 @@
 import { ParamdError } from '../model/errors.ts';
 import { type Head, newer } from '../model/revision.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ListRange, Store, ListedPage as StorePage } from '../ports/store.ts';
-import { StoreError } from '../ports/store.ts';
-import type { Telemetry } from '../ports/telemetry.ts';
+import type { ListRange, ListedPage as StorePage } from '../ports/store.ts';
 import type { Call, ListedPage, ListRequest } from './api.ts';
 import type { CacheView } from './cache/cache-view.ts';
-import type { Lease } from './cache/lease.ts';
 import { callerError, needOf, revisionLost, tooLate } from './cache/need.ts';
+import type { Started, StoreReads } from './store-reads.ts';
 import { within } from './waiting.ts';
 import type { Tailer } from './watch/tailer.ts';
 
 /** Of one page, so that with everything around it a response stays below 4 MiB - 64 KiB. */
 const PAGE_BYTES_MAX = 3 << 20;
-const EPOCH_RETRIES_MAX = 3;
 
 export interface ListingOptions {
-  readonly store: Store;
+  readonly reads: StoreReads;
   readonly view: CacheView;
   readonly tailer: Tailer;
-  readonly lease: Lease;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
   readonly stalenessMs: number;
-}
-
-/** A page of the state, and when the statement that read it began. */
-export interface StatePage extends StorePage {
-  readonly startedAtMs: number;
 }
 
 /** ListParameters: always from the store, every page as of the first one's revision. No transaction stays open. */
@@ -76,23 +66,13 @@ export class Listing {
     };
   }
 
-  /** Within the present epoch, and only from history that is kept. @throws StoreError, ParamdError */
-  async read(range: ListRange): Promise<StatePage> {
-    const { store, tailer, lease, telemetry } = this.#options;
-    for (let attempt = 0; attempt < EPOCH_RETRIES_MAX; attempt++) {
-      const start = lease.mark();
-      const appliedBefore = tailer.applied;
-      telemetry.add('store_reads');
-      const page = await store.list(range);
-      if (!tailer.admit(start, page.head, appliedBefore)) {
-        await tailer.epochResolved();
-        if (range.asOf !== undefined) this.refuseLost(range.asOf);
-        continue;
-      }
-      if (range.asOf !== undefined) refuseGone(range.asOf, page.head);
-      return { ...page, startedAtMs: start.atMs };
-    }
-    throw new StoreError('epoch-changed', 'the store is changing its epoch');
+  /** Only from history that is kept. @throws StoreError, ParamdError */
+  async read(range: ListRange): Promise<StorePage & Started> {
+    const page = await this.#options.reads.list(range);
+    if (range.asOf === undefined) return page;
+    this.refuseLost(range.asOf);
+    refuseGone(range.asOf, page.head);
+    return page;
   }
 
   refuseLost(revision: bigint): void {

@@ -5,6 +5,7 @@ import type { SharedCache } from '../../ports/shared-cache.ts';
 import { StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Consistency, ManyRead } from '../api.ts';
+import type { StoreReads } from '../store-reads.ts';
 import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
@@ -28,6 +29,7 @@ interface Candidate {
 export interface BatchReadOptions {
   readonly view: CacheView;
   readonly shared: SharedCache;
+  readonly reads: StoreReads;
   readonly loader: StoreLoader;
   readonly tailer: Tailer;
   readonly lease: Lease;
@@ -167,15 +169,14 @@ export class BatchRead {
 
   /** Everything in one statement, which is one revision by itself. */
   async #readAll(keys: readonly string[], need: Need): Promise<ManyRead> {
-    const { view, loader, proof, clock } = this.#options;
-    const startedAtMs = clock.monotonicMs();
+    const { view, reads, proof, clock } = this.#options;
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
-    const read = await within(loader.readStatement(keys, ANSWER_BYTES_MAX), clock, patience).catch((error: unknown) => {
+    const read = await within(reads.read(keys, ANSWER_BYTES_MAX), clock, patience).catch((error: unknown) => {
       if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
       throw error;
     });
     if (read === 'late') throw proof.late(need);
-    const { head, parameters: found } = read;
+    const { head, parameters: found, startedAtMs } = read;
     proof.refuseLost(need, head.revision);
     const encoded = keys.flatMap((key) => {
       const parameter = found.get(key);

@@ -1,19 +1,16 @@
 import { ParamdError } from '../../model/errors.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { type Store, StoreError, type StoreRead } from '../../ports/store.ts';
-import type { Telemetry } from '../../ports/telemetry.ts';
+import { StoreError } from '../../ports/store.ts';
+import type { StoreReads } from '../store-reads.ts';
 import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
-import type { Lease } from './lease.ts';
 
 /** Keys that wait for a free statement share it. */
 const STATEMENT_KEYS_MAX = 100;
 /** Of one statement's values. Beyond it each key is read alone. */
 const STATEMENT_BYTES_MAX = 8 << 20;
-/** How long a load may go on meeting another epoch before its callers are told. */
-const EPOCH_RETRIES_MAX = 3;
 
 export interface LoaderLimits {
   /** C12: statements in flight. */
@@ -23,12 +20,10 @@ export interface LoaderLimits {
 }
 
 export interface LoaderOptions {
-  readonly store: Store;
+  readonly reads: StoreReads;
   readonly view: CacheView;
   readonly tailer: Tailer;
-  readonly lease: Lease;
   readonly clock: Clock;
-  readonly telemetry: Telemetry;
   readonly limits: LoaderLimits;
 }
 
@@ -127,13 +122,14 @@ export class StoreLoader {
   }
 
   async #read(flights: readonly Flight[]): Promise<void> {
-    const startedAtMs = this.#options.clock.monotonicMs();
+    const { reads, view, clock } = this.#options;
+    const startedAtMs = clock.monotonicMs();
     for (const flight of flights) flight.startedAtMs = startedAtMs;
+    const keys = flights.map((flight) => flight.key);
     try {
-      const { head, parameters } = await this.readStatement(flights.map((flight) => flight.key));
+      const { head, parameters } = await reads.read(keys, STATEMENT_BYTES_MAX);
       for (const flight of flights) {
         const parameter = parameters.get(flight.key);
-        const { view } = this.#options;
         const content = parameter ? view.contentOf(parameter, head.revision) : view.absent(head.revision);
         this.#land(flight, { ...content, startedAtMs });
       }
@@ -144,22 +140,6 @@ export class StoreLoader {
       }
       for (const flight of flights) this.#fail(flight, error);
     }
-  }
-
-  /** Reads in one statement, within the present epoch. @throws StoreError */
-  async readStatement(keys: readonly string[], bytesMax = STATEMENT_BYTES_MAX): Promise<StoreRead> {
-    const { store, tailer, lease, clock, telemetry } = this.#options;
-    for (let attempt = 0; attempt < EPOCH_RETRIES_MAX; attempt++) {
-      const start = lease.mark();
-      const appliedBefore = tailer.applied;
-      telemetry.add('store_reads');
-      telemetry.add('store_loads', keys.length);
-      const read = await store.read(keys, { bytesMax });
-      telemetry.observe('load_seconds', (clock.monotonicMs() - start.atMs) / 1000);
-      if (tailer.admit(start, read.head, appliedBefore)) return read;
-      await tailer.epochResolved();
-    }
-    throw new StoreError('epoch-changed', 'the store is changing its epoch');
   }
 
   #land(flight: Flight, loaded: Loaded): void {

@@ -2,10 +2,10 @@ import { ParamdError } from '../../model/errors.ts';
 import type { Event, LogEntry } from '../../model/event.ts';
 import { older } from '../../model/revision.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { type LogPage, type Store, StoreError } from '../../ports/store.ts';
+import { type LogPage, StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import type { StoreReads } from '../store-reads.ts';
 import { pause } from '../waiting.ts';
-import type { Tailer } from './tailer.ts';
 import type { Watcher } from './watcher.ts';
 
 const PAGE_ENTRIES_MAX = 500;
@@ -14,7 +14,6 @@ const PAGE_BYTES_MAX = 1 << 20;
 const RETRY_MS = 200;
 
 export interface CatchUpOptions {
-  readonly store: Store;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** Unsynced watches whose reader waits: only they are read for, which is the backpressure. */
@@ -27,7 +26,7 @@ export interface CatchUpOptions {
 /** The one reader that pages the log for all unsynced watches of a replica. The one farthest behind comes first. */
 export class CatchUp {
   readonly #options: CatchUpOptions;
-  #tailer!: Tailer;
+  #reads!: StoreReads;
   #running = false;
   #stopped = false;
 
@@ -35,8 +34,8 @@ export class CatchUp {
     this.#options = options;
   }
 
-  follow(tailer: Tailer): void {
-    this.#tailer = tailer;
+  follow(reads: StoreReads): void {
+    this.#reads = reads;
   }
 
   wake(): void {
@@ -71,22 +70,16 @@ export class CatchUp {
   }
 
   async #readFor(watchers: readonly Watcher[]): Promise<void> {
-    const { store, telemetry } = this.#options;
+    const { telemetry } = this.#options;
     const after = watchers.map(({ position }) => position).reduce(older);
     telemetry.add('catch_up_reads');
-    const start = this.#tailer.mark();
-    const appliedBefore = this.#tailer.applied;
-    const page = await store.readLog({
+    const page = await this.#reads.readLog({
       after,
       entriesMax: PAGE_ENTRIES_MAX,
       bytesMax: PAGE_BYTES_MAX,
       values: true,
       lane: 'catch-up',
     });
-    if (!this.#tailer.admit(start, page.head, appliedBefore)) {
-      await this.#tailer.epochResolved();
-      return;
-    }
     this.#distribute(page, after);
   }
 

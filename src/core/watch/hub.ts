@@ -1,17 +1,16 @@
 import type { Event, LogEntry } from '../../model/event.ts';
 import { newer, type Revision } from '../../model/revision.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Store } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { revisionLost } from '../cache/need.ts';
+import type { StoreReads } from '../store-reads.ts';
 import { CatchUp } from './catch-up.ts';
 import { Ring } from './ring.ts';
-import type { EpochChange, Tailer, View } from './tailer.ts';
+import type { EpochChange, View } from './tailer.ts';
 import { WatchIndex } from './watch-index.ts';
 import type { Watcher } from './watcher.ts';
 
 export interface HubOptions {
-  readonly store: Store;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly ringBytesMax: number;
@@ -29,9 +28,8 @@ export class WatchHub implements View {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#ring = new Ring(options.ringBytesMax, 0n);
-    const { store, clock, telemetry } = options;
+    const { clock, telemetry } = options;
     this.#catchUp = new CatchUp({
-      store,
       clock,
       telemetry,
       behind: () => this.#behind(),
@@ -40,9 +38,9 @@ export class WatchHub implements View {
     });
   }
 
-  /** Answers of the store are judged by the tailer, which is made after the hub. */
-  follow(tailer: Tailer): void {
-    this.#catchUp.follow(tailer);
+  /** Catching up reads the store through the tailer, which is made after the hub. */
+  follow(reads: StoreReads): void {
+    this.#catchUp.follow(reads);
   }
 
   get watchers(): number {
