@@ -24,10 +24,12 @@ export function handleUnary(
     const connection = runtime.connectionOf(base);
     const ended = runtime.observer.started(path);
     let isAnswered = false;
+    let call: IncomingCall | undefined;
 
     const succeed = (response: Buffer): void => {
       if (isAnswered) return;
       isAnswered = true;
+      call?.answered();
       open.settled(base);
       respond(null, response);
       ended({ status: grpcCall.cancelled ? lateStatus(grpcCall) : 'OK', peer: connection.peer });
@@ -35,6 +37,7 @@ export function handleUnary(
     const end = (status: CallStatus, defect?: Defect): void => {
       if (isAnswered) return;
       isAnswered = true;
+      call?.answered();
       open.settled(base);
       respond(status);
       const name = grpcCall.cancelled ? lateStatus(grpcCall) : statusName(status.code);
@@ -47,12 +50,13 @@ export function handleUnary(
 
     try {
       admit(admission, runtime, connection, grpcCall.metadata);
-      const call = new IncomingCall(grpcCall, connection, clock, limits.unaryTimeoutMs);
+      const incoming = new IncomingCall(grpcCall, connection, clock, limits.unaryTimeoutMs);
+      call = incoming;
       open.handled(base, () => {
         end(plainStatus(Code.DEADLINE_EXCEEDED, `no answer within ${limits.unaryTimeoutMs} ms`));
-        call.abort(new ParamdError({ reason: 'CANCELLED' }));
+        incoming.abort(new ParamdError({ reason: 'CANCELLED' }));
       });
-      const response = answer(grpcCall.request, call);
+      const response = answer(grpcCall.request, incoming);
       if (response instanceof Promise) response.then(succeed, fail);
       else succeed(response);
     } catch (error) {

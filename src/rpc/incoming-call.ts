@@ -20,6 +20,7 @@ export class IncomingCall implements Call {
   readonly connection: Connection;
   readonly #call: AnyServerCall;
   #leaving: AbortController | undefined;
+  #isAnswered = false;
 
   /** @param timeoutMs of the server; Infinity for streams */
   constructor(call: AnyServerCall, connection: Connection, clock: Clock, timeoutMs: number) {
@@ -35,11 +36,19 @@ export class IncomingCall implements Call {
     if (this.#leaving === undefined) {
       const leaving = new AbortController();
       this.#leaving = leaving;
-      const leave = (): void => leaving.abort(new ParamdError({ reason: 'CANCELLED' }));
+      // grpc-js also calls it 'cancelled' when a call has ended as it should.
+      const leave = (): void => {
+        if (!this.#isAnswered) leaving.abort(new ParamdError({ reason: 'CANCELLED' }));
+      };
       if (this.#call.cancelled) leave();
       else this.#call.once('cancelled', leave);
     }
     return this.#leaving.signal;
+  }
+
+  /** Nobody waits for the signal any more. */
+  answered(): void {
+    this.#isAnswered = true;
   }
 
   /** Ends the call from our side: what waits on the signal stops. */

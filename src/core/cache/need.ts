@@ -36,7 +36,10 @@ export function needOf(consistency: Consistency, call: Call, stalenessMs: number
     // Whoever may take a degraded answer does not wait long for a better one.
     deadlineAtMs: mayDegrade ? Math.min(call.deadlineAtMs, call.startedAtMs + STORE_PATIENCE_MS) : call.deadlineAtMs,
     callDeadlineAtMs: call.deadlineAtMs,
-    signal: call.signal,
+    // Only who waits asks for it: making one costs as much as the rest of a hit.
+    get signal() {
+      return call.signal;
+    },
   };
 }
 
