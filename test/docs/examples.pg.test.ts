@@ -65,9 +65,9 @@ describe('what the README says to type', function () {
     });
   }
 
-  for (const name of readdirSync('docs/examples')) {
-    it(`docs/examples/${name}`, async () => {
-      const { stdout } = await run(process.execPath, [join('docs', 'examples', name), one.target], {
+  for (const name of readdirSync('test/docs/examples')) {
+    it(`test/docs/examples/${name}`, async () => {
+      const { stdout } = await run(process.execPath, [join('test', 'docs', 'examples', name), one.target], {
         timeout: LINE_MS_MAX,
       });
       expect(stdout).to.match(/revision/);

@@ -7,7 +7,7 @@ import { expectPart, firstColumn, page, pages, part, rows } from './pages.ts';
 
 /** Written after measuring, by hand. */
 const AWAITED = 'docs/performance.md';
-const EXAMPLES = readdirSync('docs/examples').map((name) => `docs/examples/${name}`);
+const EXAMPLES = readdirSync('test/docs/examples').map((name) => `test/docs/examples/${name}`);
 
 describe('the papers', () => {
   for (const name of pages()) {

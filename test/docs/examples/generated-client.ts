@@ -1,5 +1,9 @@
 import { credentials } from '@grpc/grpc-js';
-import { ParameterServiceClient, SetParameterRequest, WatchRequest } from '../../gen/parameter/v1/parameter_service.ts';
+import {
+  ParameterServiceClient,
+  SetParameterRequest,
+  WatchRequest,
+} from '../../../gen/parameter/v1/parameter_service.ts';
 
 const client = new ParameterServiceClient(process.argv[2] ?? '127.0.0.1:50051', credentials.createInsecure());
 const value = { kind: { $case: 'intValue', value: 20n } } as const;

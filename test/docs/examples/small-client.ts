@@ -1,4 +1,4 @@
-import { connect } from '../../src/client/index.ts';
+import { connect } from '../../../src/client/index.ts';
 
 const paramd = connect({ target: process.argv[2] ?? '127.0.0.1:50051' });
 const written = await paramd.set('app:limits:burst', 20n, { labels: new Map([['team', 'checkout']]) });
