@@ -30,7 +30,9 @@ async function runDev(io: Io, config: Config): Promise<void> {
   const servers: EmbeddedServer[] = [];
   try {
     const postgres = config.embedded ? await startPostgres(io, config, servers) : undefined;
+    if (interrupted.aborted) return;
     const valkey = config.valkeyUrl === undefined ? await startValkey(io, config, servers) : undefined;
+    if (interrupted.aborted) return;
     await runReplica({
       config: {
         ...config,

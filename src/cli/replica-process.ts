@@ -21,7 +21,7 @@ export async function runReplica({ config, started, interrupted, lost }: Replica
     throw startFailure(error, config);
   });
   if (replica === undefined) return;
-  started(replica);
+  if (!interrupted.aborted) started(replica);
   const ended = new Promise<undefined>((resolve) => {
     if (interrupted.aborted) resolve(undefined);
     interrupted.addEventListener('abort', () => resolve(undefined), { once: true });

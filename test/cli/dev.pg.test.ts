@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { findPostmaster } from '../../src/embedded/postmaster.ts';
 import { goneWithin, type RunningProcess, signalTree } from '../../src/embedded/process.ts';
+import { eventually } from '../e2e/eventually.ts';
 import { newFolder, valkeyUrl } from '../support/servers.ts';
 
 const GONE_MS_MAX = 15_000;
@@ -113,6 +114,15 @@ describe('npm start', function () {
       expect(await goneWithin([server], 0)).to.equal(true);
     });
   }
+
+  it('ends at Ctrl-C while it starts, too', async () => {
+    const { pid, ended, output } = run(script);
+    await eventually(() => postmaster() !== undefined);
+    process.kill(-pid, 'SIGINT');
+    expect(await ended).to.equal(0);
+    expect(output()).not.to.include('serves gRPC');
+    expect(postmaster()).to.equal(undefined);
+  });
 
   it('starts again after a SIGKILL, orphaned servers or not', async () => {
     const killed = await start();
