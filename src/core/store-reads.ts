@@ -49,12 +49,11 @@ export class StoreReads {
 
   async #admitted<T extends { readonly head: Head }>(read: () => Promise<T>): Promise<T & Started> {
     for (let attempt = 0; attempt < EPOCH_RETRIES_MAX; attempt++) {
-      const start = this.#tailer.mark();
-      const appliedBefore = this.#tailer.applied;
+      const asked = this.#tailer.ask();
       this.#telemetry.add('store_reads');
       const answer = await read();
-      this.#telemetry.observe('load_seconds', (this.#tailer.mark().atMs - start.atMs) / 1000);
-      if (this.#tailer.admit(start, answer.head, appliedBefore)) return { ...answer, startedAtMs: start.atMs };
+      this.#telemetry.observe('load_seconds', (this.#tailer.ask().start.atMs - asked.start.atMs) / 1000);
+      if (this.#tailer.admit(asked, answer.head)) return { ...answer, startedAtMs: asked.start.atMs };
       await this.#tailer.epochResolved();
     }
     throw new StoreError('epoch-changed', 'the store is changing its epoch');

@@ -118,6 +118,20 @@ export class Cluster {
     return replica;
   }
 
+  /** Holds the next such call to the store. @returns reached, and what lets it go on */
+  hold(name: StoreCall, at: 'request' | 'answer'): { readonly reached: Promise<void>; release(): void } {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    let held = false;
+    this.delay = (call, phase) => {
+      if (held || call !== name || phase !== at) return undefined;
+      held = true;
+      reached.resolve();
+      return released.promise;
+    };
+    return { reached: reached.promise, release: () => released.resolve() };
+  }
+
   /** Lets time pass until it settles. */
   run<T>(promise: Promise<T>): Promise<T> {
     return this.clock.until(promise);

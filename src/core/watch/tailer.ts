@@ -45,6 +45,13 @@ export interface TailerOptions {
   readonly isNeeded: () => boolean;
 }
 
+/** What was known when a statement was sent: its answer is judged by it. */
+export interface Asked {
+  readonly start: ProofStart;
+  readonly applied: Revision;
+  readonly turns: number;
+}
+
 /** How long an announcement may be late before the log is read instead. */
 const HOLE_PATIENCE_MS = 10;
 const LOG_PAGE_ENTRIES_MAX = 1000;
@@ -77,7 +84,7 @@ export class Tailer {
   #changing: Promise<void> | undefined;
   #holeTimer: Timer | undefined;
   #following = false;
-  /** Counts rebases and epoch changes: a page that was asked for before one is of no use after it. */
+  /** Counts rebases and epoch changes: what was asked before one is of no use after it. */
   #turns = 0;
   #stopped = false;
 
@@ -106,8 +113,8 @@ export class Tailer {
   }
 
   /** Take it before a statement is sent, and give it to `admit` with the answer. */
-  mark(): ProofStart {
-    return this.#options.lease.mark();
+  ask(): Asked {
+    return { start: this.#options.lease.mark(), applied: this.#applied, turns: this.#turns };
   }
 
   /** What a batch tells the store of the log that it builds upon. */
@@ -197,18 +204,19 @@ export class Tailer {
 
   /**
    * Every answer of the store comes through here: it is of use only if it belongs to the history that is applied.
-   * @param appliedBefore `applied` when the statement was sent
-   * @returns false: discard the answer; the epoch is being found out
+   * @returns false: discard the answer; the epoch is being found out, or was meanwhile
    */
-  admit(start: ProofStart, head: Head, appliedBefore: Revision): boolean {
+  admit(asked: Asked, head: Head): boolean {
     const { lease } = this.#options;
     this.#reachable = true;
-    if (!this.#isOurs(head) || head.revision < appliedBefore) {
+    // One from before a new epoch would look like a store that has lost it.
+    if (asked.turns !== this.#turns) return false;
+    if (!this.#isOurs(head) || head.revision < asked.applied) {
       this.#changeEpochSoon(head);
       return false;
     }
     if (head.compactRevision > this.#compactRevision) this.#compactRevision = head.compactRevision;
-    if (!lease.observe(start, head, this.#applied, this.#batchId)) {
+    if (!lease.observe(asked.start, head, this.#applied, this.#batchId)) {
       this.#changeEpochSoon(head);
       return false;
     }
@@ -223,13 +231,12 @@ export class Tailer {
   }
 
   async #readHead(): Promise<Head> {
-    const { store, lease, telemetry } = this.#options;
+    const { store, telemetry } = this.#options;
     telemetry.add('polls');
-    const start = lease.mark();
-    const appliedBefore = this.#applied;
+    const asked = this.ask();
     try {
       const head = await store.readHead();
-      if (!this.admit(start, head, appliedBefore)) await this.#changing?.catch(() => {});
+      if (!this.admit(asked, head)) await this.#changing?.catch(() => {});
       return head;
     } catch (error) {
       this.#reachable = false;
@@ -259,12 +266,11 @@ export class Tailer {
 
   /** @returns whether there is more */
   async #readPage(): Promise<boolean> {
-    const { store, lease, views, telemetry } = this.#options;
+    const { store, views, telemetry } = this.#options;
     telemetry.add('log_reads');
-    const start = lease.mark();
-    const after = this.#applied;
+    const asked = this.ask();
+    const after = asked.applied;
     const batchId = this.#batchId;
-    const turns = this.#turns;
     const page = await store.readLog({
       after,
       entriesMax: LOG_PAGE_ENTRIES_MAX,
@@ -272,14 +278,14 @@ export class Tailer {
       values: views.some((view) => view.wantsValues()),
       lane: 'tailer',
     });
-    if (turns !== this.#turns) return true;
+    if (asked.turns !== this.#turns) return true;
     if (!this.#isOurs(page.head) || page.head.revision < after) return this.#parted(page.head);
     const there = page.batchIdAtAfter ?? (page.head.revision === after ? page.head.batchId : undefined);
     if (there === undefined && after < page.head.compactRevision) return this.#fellBehind(page.head);
     if (batchId === UNKNOWN_BATCH) this.#batchId = there ?? '';
     else if (there !== batchId && after !== page.head.compactRevision) return this.#parted(page.head);
     this.#applyPage(page);
-    this.admit(start, page.head, after);
+    this.admit(asked, page.head);
     return page.head.revision > this.#applied;
   }
 
