@@ -75,7 +75,7 @@ Examples:
         if (options.allowKindChange && options.kind === undefined) {
           throw new Failure(EXIT.usage, '--allow-kind-change needs --kind, to say which one it becomes');
         }
-        const source = await readValueSource(io, argument, options.file);
+        const source = await readValueSource(io, argument, options.file, signal);
         if (source === undefined && [options.ttl, options.label, options.removeLabel].every((o) => o === undefined)) {
           throw new Failure(EXIT.usage, 'give VALUE, --file, --ttl, --label or --remove-label; see paramd set --help');
         }

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Value } from '../../gen/parameter/v1/parameter.ts';
 import { guessKind, type Kind, parseValue, toValue } from '../client/index.ts';
 import { EXIT, Failure } from './failure.ts';
@@ -16,10 +16,11 @@ export async function readValueSource(
   io: Io,
   argument: string | undefined,
   file: string | undefined,
+  signal: AbortSignal,
 ): Promise<ValueSource | undefined> {
   if (argument !== undefined && file !== undefined) throw new Failure(EXIT.usage, 'give VALUE or --file, not both');
   if (file !== undefined) return { bytes: await readFile(file) };
-  if (argument === '-') return { bytes: await readAll(io.stdin, 'stdin') };
+  if (argument === '-') return { bytes: await readAll(addAbortSignal(signal, io.stdin), 'stdin') };
   return argument === undefined ? undefined : { text: argument };
 }
 

@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { type NativeValue, toValue } from '../../src/client/index.ts';
 import { type FakeServer, failure, startFakeServer } from '../client/fake-server.ts';
-import { type Ended, runParamd, type Terminal } from './run-paramd.ts';
+import { type Ended, runParamd, startParamd, type Terminal } from './run-paramd.ts';
 
 describe('paramd get, set, delete, list', () => {
   let fake: FakeServer;
@@ -164,6 +164,12 @@ describe('paramd get, set, delete, list', () => {
     it('takes the value from stdin, without the line break at its end', async () => {
       expect((await paramd('set k -', { stdin: '100\n' })).out).to.include('= 100 (int_value)');
       expect((await paramd('set s - --kind string', { stdin: 'two\nlines\r\n' })).out).to.include('two\\nlines (');
+    });
+
+    it('can be interrupted while it waits for stdin', async () => {
+      const { ended, interrupt } = startParamd(['set', 'k', '-'], { tty: true, env: { PARAMD_TARGET: fake.target } });
+      interrupt();
+      expect(await ended).to.deep.equal({ code: 130, out: '', err: '' });
     });
 
     it('takes bytes from a file as they are, from the command line as base64', async () => {
