@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Cluster, type Replica } from './cluster.ts';
+import { Cluster, failureOf, type Replica, setText, textOf } from './cluster.ts';
 
 const _LABELS_ONLY = {
   type: 'set',
@@ -41,5 +41,50 @@ describe('answers of the store that come late', () => {
     await cluster.clock.advance(2_000);
     expect(cluster.store.knownEpochs.map(({ number }) => number)).to.deep.equal([0n, 1n]);
     expect(await cluster.run(two.text('a', { atLeastRevision: revision }))).to.equal('after');
+  });
+
+  it('C5: what a batch loaded and a failover lost is not taken for current in the new epoch', async () => {
+    for (let at = 1; at <= 7; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(10);
+    cluster.valkey.load();
+    cluster.channel.route = () => [];
+    await cluster.run(one.write([setText('a', 'lost')]));
+    const hold = cluster.hold('readLog', 'request');
+    const read = two.core.getMany(['a'], { linearizable: false }, two.call());
+    await cluster.clock.advance(1);
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    hold.release();
+    const { parameters } = await cluster.run(read);
+    expect(parameters.map(textOf)).to.deep.equal(['7']);
+  });
+
+  it('C5, C8: a write whose answer comes after a failover has lost it is not acknowledged, nor kept in a cache', async () => {
+    for (let at = 1; at <= 7; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(10);
+    cluster.channel.route = () => [];
+    await cluster.run(one.set('b', 'x'));
+    const hold = cluster.hold('commit', 'answer');
+    const failure = failureOf(
+      two.core.write(
+        {
+          conditions: [],
+          requestId: 'r',
+          principal: '',
+          actor: '',
+          contentHash: new Uint8Array(32),
+          validateOnly: false,
+          operations: [setText('a', 'lost')],
+        },
+        two.call({ deadlineAtMs: Infinity }),
+      ),
+    );
+    await hold.reached;
+    await failOver(7n);
+    hold.release();
+    expect((await cluster.run(failure)).reason).to.equal('OUTCOME_UNKNOWN');
+    await cluster.clock.advance(10);
+    expect(await cluster.run(two.text('a'))).to.equal('7');
+    expect(await cluster.run(one.text('a'))).to.equal('7');
   });
 });

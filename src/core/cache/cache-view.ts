@@ -1,6 +1,6 @@
 import type { LogEntry } from '../../model/event.ts';
 import type { Parameter } from '../../model/parameter.ts';
-import type { Revision } from '../../model/revision.ts';
+import { newer, type Revision } from '../../model/revision.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { ParameterCodec } from '../../ports/codec.ts';
 import type { SharedCache, SharedEntry } from '../../ports/shared-cache.ts';
@@ -73,7 +73,8 @@ export class CacheView implements View {
   epochChanged({ history, applied }: EpochChange): void {
     this.near.clear();
     this.floors.clear();
-    this.#changes.reset(applied);
+    // Nothing as of an earlier epoch: `applied` will pass over what was lost, and never hear of it.
+    this.#changes.reset(newer(applied, history.epoch.startRevision - 1n));
     this.#applied = applied;
     this.#shared.useEpoch(history.epoch.id);
   }

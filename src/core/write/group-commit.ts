@@ -190,6 +190,6 @@ export class GroupCommit {
   }
 }
 
-function unknownOutcome(write: Write): ParamdError {
+export function unknownOutcome(write: Write): ParamdError {
   return new ParamdError({ reason: 'OUTCOME_UNKNOWN', retriable: write.requestId !== '' });
 }

@@ -11,7 +11,7 @@ import type { CacheView } from '../cache/cache-view.ts';
 import { callerError } from '../cache/need.ts';
 import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, unknownOutcome } from './group-commit.ts';
 import { refusalFailure } from './refusal.ts';
 
 type Done = Extract<Outcome, { done: true }>;
@@ -49,13 +49,15 @@ export class WritePath {
   }
 
   async write(write: Write, call: Call): Promise<Written> {
-    const { telemetry } = this.#options;
+    const { telemetry, tailer } = this.#options;
     const patience = { deadlineAtMs: call.deadlineAtMs, signal: call.signal };
     const outcome = await this.#commits.submit(write, call.source ?? '', patience);
     if (!outcome.done) {
       telemetry.add('writes_refused');
       throw new ParamdError(refusalFailure(outcome.refusal, write));
     }
+    // A failover has lost it before its answer came.
+    if (tailer.history.isLost(outcome.revision)) throw unknownOutcome(write);
     telemetry.add('writes');
     return { revision: outcome.revision, parameters: await this.#parameters(write, outcome, call) };
   }
