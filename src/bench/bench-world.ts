@@ -1,5 +1,6 @@
 import { type BenchServer, startBenchServer } from './bench-server.ts';
-import { type GrpcCaller, getBytes, openGrpc, recordedResponses, setBytes, storedText } from './grpc-peer.ts';
+import { type GrpcCaller, openGrpc } from './grpc-caller.ts';
+import { getBytes, recordedResponses, setBytes, storedText } from './grpc-peer.ts';
 import type { ThrowawayServers } from './throwaway-servers.ts';
 
 /** A PostgreSQL and a Valkey with parameters in them. */

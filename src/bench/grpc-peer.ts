@@ -1,42 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { Client, credentials } from '@grpc/grpc-js';
 import { Freshness, Tier } from '../../gen/parameter/v1/freshness.ts';
 import {
   GetParameterRequest,
   ParameterServiceService,
   SetParameterRequest,
 } from '../../gen/parameter/v1/parameter_service.ts';
+import type { GrpcCaller } from './grpc-caller.ts';
 import type { Peer } from './load.ts';
 
 const { path: GET } = ParameterServiceService.getParameter;
 const { path: SET } = ParameterServiceService.setParameter;
-const DEADLINE_MS = 30_000;
 const FRESHNESS_TAG = (2 << 3) | 2;
-
-/** Reads and writes by bytes, so that the load costs little beside what it measures. One connection. */
-export interface GrpcCaller {
-  call(path: string, request: Buffer): Promise<Buffer>;
-  close(): void;
-}
-
-export function openGrpc(target: string): GrpcCaller {
-  const client = new Client(target, credentials.createInsecure(), {
-    'grpc.enable_channelz': 0,
-    'grpc.use_local_subchannel_pool': 1,
-  });
-  return {
-    call: (path, request) =>
-      new Promise((resolve, reject) => {
-        const options = { deadline: Date.now() + DEADLINE_MS };
-        client.makeUnaryRequest(path, asIs, asIs, request, options, (error, response) => {
-          if (error === null) resolve(response!);
-          else reject(error);
-        });
-      }),
-    close: () => client.close(),
-  };
-}
 
 interface Server {
   readonly grpc: GrpcCaller;
@@ -102,8 +77,6 @@ export function setBytes(key: string, text: string, grpc: GrpcCaller): Promise<B
 function getRequest(key: string): Buffer {
   return Buffer.from(GetParameterRequest.encode({ key, consistency: undefined }).finish());
 }
-
-const asIs = (bytes: Buffer): Buffer => bytes;
 
 const TIERS: Readonly<Record<number, string>> = {
   [Tier.TIER_NEAR_CACHE]: 'near cache',
