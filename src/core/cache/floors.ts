@@ -16,7 +16,7 @@ export class Floors {
 
   raise(key: string, revision: Revision): void {
     if (this.#byKey.size >= FLOORS_MAX) this.#common = newer(revision, this.#common);
-    else this.#byKey.set(key, revision);
+    else this.#byKey.set(key, newer(revision, this.of(key)));
     this.#highest = newer(revision, this.#highest);
   }
 
