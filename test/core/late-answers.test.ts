@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Cluster, failureOf, type Replica, setText, textOf } from './cluster.ts';
 
-const _LABELS_ONLY = {
+const LABELS_ONLY = {
   type: 'set',
   key: 'a',
   labels: new Map([['team', 'x']]),
@@ -86,5 +86,20 @@ describe('answers of the store that come late', () => {
     await cluster.clock.advance(10);
     expect(await cluster.run(two.text('a'))).to.equal('7');
     expect(await cluster.run(one.text('a'))).to.equal('7');
+  });
+
+  it('C1: a read joins no load that began before a change of labels on its replica', async () => {
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(10);
+    cluster.valkey.load();
+    const hold = cluster.hold('read', 'answer');
+    const early = two.get('a');
+    await hold.reached;
+    const { revision } = await cluster.run(two.write([LABELS_ONLY]));
+    const late = two.get('a');
+    await cluster.clock.advance(1);
+    hold.release();
+    expect((await cluster.run(late)).freshness.revision >= revision).to.equal(true);
+    await cluster.run(early);
   });
 });

@@ -103,10 +103,10 @@ export class BatchRead {
 
   async #load(keys: readonly string[], need: Need, candidates: Map<string, Candidate>): Promise<void> {
     const { view, loader, tailer, proof, clock } = this.#options;
-    const floor = view.floors.highest;
-    const atLeast = newer(need.atLeast, floor);
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
-    const results = await Promise.all(keys.map((key) => loader.load(key, { ...need, atLeast }, patience)));
+    const results = await Promise.all(
+      keys.map((key) => loader.load(key, { ...need, atLeast: newer(need.atLeast, view.leastAsOf(key)) }, patience)),
+    );
     let newest = 0n;
     let bytes = 0;
     for (const [at, loaded] of results.entries()) {
@@ -117,7 +117,7 @@ export class BatchRead {
       candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
     }
     refuseBeyond(bytes);
-    if ((await within(tailer.reached(newest), clock, patience)) === 'late') throw proof.late(need);
+    if ((await within(tailer.reached(newer(newest, view.floors.highest)), clock, patience)) === 'late') throw proof.late(need);
   }
 
   /** C7 allows a degraded answer only if it reflects what it must. */

@@ -97,6 +97,11 @@ export class CacheView implements View {
     return this.#changes.isCurrent(key, asOf, this.#applied) && this.floors.of(key) <= this.#applied;
   }
 
+  /** An answer as of an earlier revision lacks a change of the key that this replica knows of, or acknowledged (C1). */
+  leastAsOf(key: string): Revision {
+    return newer(this.floors.of(key), this.#changes.of(key));
+  }
+
   /** Holds what a tier said, if it is current. @returns whether it is */
   keep(key: string, content: Content): boolean {
     if (!this.isCurrent(key, content.asOf)) return false;

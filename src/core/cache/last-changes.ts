@@ -24,12 +24,17 @@ export class LastChanges {
     this.#slots[slotOf(key)] = revision;
   }
 
+  /** Of the key's last change, or a later one; 0n: not known. */
+  of(key: string): Revision {
+    return this.#slots[slotOf(key)]!;
+  }
+
   /**
    * The one rule of both caches: a value that was current at `asOf` may be used at `applied` exactly if `applied` has
    * reached `asOf` and the key has not changed since.
    */
   isCurrent(key: string, asOf: Revision, applied: Revision): boolean {
-    return asOf <= applied && asOf >= this.#knownAfter && this.#slots[slotOf(key)]! <= asOf;
+    return asOf <= applied && asOf >= this.#knownAfter && this.of(key) <= asOf;
   }
 
   /** Begins anew: nothing is known of changes up to `revision`. */

@@ -104,8 +104,7 @@ export class ReadPath {
 
   async #fromStore(key: string, need: Need): Promise<Read> {
     const { view, loader, proof, clock } = this.#options;
-    const floor = view.floors.of(key);
-    const atLeast = newer(need.atLeast, floor);
+    const atLeast = newer(need.atLeast, view.leastAsOf(key));
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
     const loaded = await loader.load(key, { ...need, atLeast }, patience);
     if (loaded === 'late') throw proof.late(need);
@@ -126,6 +125,7 @@ export class ReadPath {
     const entry = view.held(key) ?? (await this.#lookUp(key));
     const ageMs = lease.ageMs();
     if (entry === undefined || !Number.isFinite(ageMs) || !proof.reflects(need)) return undefined;
+    if ('asOf' in entry && !view.isCurrent(key, entry.asOf)) return undefined;
     if (!lease.provenSince(need.sinceMs)) telemetry.add('degraded_answers');
     return {
       parameter: entry.encoded,
@@ -154,7 +154,8 @@ export class ReadPath {
     const nowMs = clock.monotonicMs();
     const leftMs = entry.expiresAtMs - nowMs;
     if (leftMs > EARLY_REFRESH_MS || leftMs > -LOAD_ESTIMATE_MS * Math.log(random())) return;
-    const need = { sinceMs: nowMs, atLeast: 0n, callStartedAtMs: nowMs };
+    // Any load that is under way will do: what it fills in is judged then.
+    const need = { sinceMs: Number.NEGATIVE_INFINITY, atLeast: 0n, callStartedAtMs: nowMs };
     loader.load(key, need, { deadlineAtMs: nowMs + EARLY_REFRESH_MS }).catch((error: unknown) => {
       telemetry.log('debug', 'an entry could not be refreshed early', { why: String(error) });
     });
