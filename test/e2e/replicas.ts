@@ -30,6 +30,7 @@ export interface ReplicaProcess extends Rpc {
 /** Replicas of one database. */
 export interface Fleet {
   readonly databaseUrl: string;
+  /** In this process, and not stopped. */
   readonly replicas: readonly FleetReplica[];
   /** In this process. */
   add(settings?: Settings): Promise<FleetReplica>;
@@ -71,12 +72,14 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     const replica = await startReplica({ config, version: '0.0.0' });
     const rpc = openRpc(`127.0.0.1:${replica.port}`);
     const stop = async () => {
+      replicas.splice(0, replicas.length, ...replicas.filter((other) => other !== added));
       rpc.close();
       await replica.stop();
     };
+    const added = { ...rpc, replica, stop };
     closing.push(stop);
-    replicas.push({ ...rpc, replica, stop });
-    return replicas.at(-1)!;
+    replicas.push(added);
+    return added;
   }
 
   async function start(settings: Settings = {}): Promise<ReplicaProcess> {

@@ -6,6 +6,7 @@ import { Valkey } from 'iovalkey';
 import { Client } from 'pg';
 import { GetStatsResponse_BusState as BusState } from '../../gen/parameter/v1/cache_service.ts';
 import { Tier } from '../../gen/parameter/v1/freshness.ts';
+import { startProxy } from '../support/proxy.ts';
 import { requireValkey, startValkey, type TestServer } from '../support/servers.ts';
 import { campaignMs, eventually } from './eventually.ts';
 import { Load } from './load.ts';
@@ -132,6 +133,29 @@ describe('Valkey that fails under load', function () {
     console.log(`      noticed after ${noticedMs.toFixed(0)} ms`);
     expect(noticedMs).to.be.below(4000);
     await connected();
+  });
+
+  it('C5, C6: one replica with a half-open link, then a slow one, while the other writes', async () => {
+    const proxy = await startProxy(valkey.port);
+    const apart = await fleet.add({ VALKEY_URL: proxy.through(valkey.url) });
+    try {
+      await connected();
+      await underLoad(async () => {
+        proxy.mode = 'blackhole';
+        const noticedMs = await eventually(async () => (await busState(apart)) === BusState.BUS_STATE_DISCONNECTED);
+        console.log(`      half-open link noticed after ${noticedMs.toFixed(0)} ms`);
+        expect(noticedMs).to.be.below(1000);
+        await sleep(campaignMs(300));
+        proxy.mode = 'pass';
+        await connected();
+        proxy.mode = { delayMs: 120 };
+        await sleep(campaignMs(700));
+        proxy.mode = 'pass';
+      });
+    } finally {
+      await apart.stop();
+      await proxy.close();
+    }
   });
 
   it('C13: flushed', async () => {
