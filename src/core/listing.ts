@@ -1,5 +1,5 @@
 import { ParamdError } from '../model/errors.ts';
-import { type Head, newer } from '../model/revision.ts';
+import type { Head } from '../model/revision.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ListRange, ListedPage as StorePage } from '../ports/store.ts';
 import type { Call, ListedPage, ListRequest } from './api.ts';
@@ -50,9 +50,8 @@ export class Listing {
     const page = await this.read(range);
     this.refuseLost(need.atLeast);
     const revision = asOf ?? page.head.revision;
-    if (cursor === undefined && revision < newer(need.atLeast, view.floors.highest)) {
-      throw revisionLost(need.atLeast, page.head.revision);
-    }
+    // The statement began after the call: all that was acknowledged before (C1) is in it by itself.
+    if (cursor === undefined && revision < need.atLeast) throw revisionLost(need.atLeast, revision);
     const last = page.parameters.at(-1);
     return {
       parameters: page.parameters.map((parameter) => view.contentOf(parameter, revision).encoded!),

@@ -102,4 +102,40 @@ describe('answers of the store that come late', () => {
     expect((await cluster.run(late)).freshness.revision >= revision).to.equal(true);
     await cluster.run(early);
   });
+
+  it('C1: a listing under way is no victim of a write after it', async () => {
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(10);
+    cluster.channel.route = () => [];
+    const hold = cluster.hold('list', 'answer');
+    const listed = two.core.list(
+      { prefix: '', consistency: { linearizable: false }, limit: 10, keysOnly: false },
+      two.call(),
+    );
+    await hold.reached;
+    await cluster.run(one.set('hole', 'x'));
+    const log = cluster.hold('readLog', 'request');
+    cluster.delay = (
+      (old) => (call, phase) =>
+        call === 'readLog' ? old(call, phase) : undefined
+    )(cluster.delay);
+    await cluster.run(two.set('b', 'x'));
+    hold.release();
+    expect((await cluster.run(listed)).freshness.revision).to.equal(1n);
+    log.release();
+  });
+
+  it('C10: a watch that compaction overtook takes no other one along', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(2 * 3_600_000);
+    for (let at = 11; at <= 20; at++) await cluster.run(one.set('a', String(at)));
+    const hold = cluster.hold('readLog', 'request');
+    const readers = [6n, 16n].map((startRevision) => two.watch({ startRevision }));
+    await hold.reached;
+    await cluster.run(cluster.store.upkeep.compact(3_600_000));
+    hold.release();
+    await cluster.clock.advance(1_000);
+    expect(readers[0]!.failure?.failure.reason).to.equal('REVISION_COMPACTED');
+    expect(readers[1]!.changes.map((c) => c.split(' ')[0])).to.deep.equal(['16', '17', '18', '19', '20']);
+  });
 });
