@@ -87,6 +87,7 @@ export class CatchUp {
   #distribute(page: LogPage, after: bigint): void {
     const { behind, matches, telemetry } = this.#options;
     const end = page.entries.at(-1)?.revision ?? page.head.revision;
+    const isCompacted = after < page.head.compactRevision;
     for (const watcher of behind()) {
       if (watcher.position < page.head.compactRevision) {
         watcher.end(
@@ -98,7 +99,8 @@ export class CatchUp {
         );
         continue;
       }
-      if (watcher.position < after || watcher.position >= end) continue;
+      // Without history from `after` on the page says nothing to those whose history is there.
+      if (isCompacted || watcher.position < after || watcher.position >= end) continue;
       for (const entry of page.entries) {
         if (entry.revision <= watcher.position) continue;
         const events = matches(entry, watcher);
