@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import { disabledBus } from './adapters/memory/bus-disabled.ts';
 import { disabledSharedCache } from './adapters/memory/shared-cache-disabled.ts';
 import { endpointsOf, type PostgresConnection } from './adapters/postgres/endpoints.ts';
@@ -68,6 +69,7 @@ export async function startReplica({ config, version, signal }: ReplicaOptions):
   try {
     telemetry.log('info', 'starting', { version, ...describe(config) });
     for (const warning of warnings(config)) telemetry.log('warn', warning);
+    const tls = readTls(config);
     const http = await startOperatorHttp({ ...config.httpListen, metrics: registry, ready: () => state });
     closing.push(() => http.close());
     const connection = config.databaseUrl ?? {};
@@ -100,7 +102,7 @@ export async function startReplica({ config, version, signal }: ReplicaOptions):
       clock: systemClock,
       observer,
       listen: config.listen,
-      tls: readTls(config),
+      tls,
       limits: rpcLimits(config),
       secret: installation.secret,
       identity: { replicaId: config.replicaId, version, startedAtMs: systemClock.monotonicMs() },
@@ -260,11 +262,18 @@ function rpcLimits(config: Config): Partial<RpcLimits> {
 function readTls(config: Config): TlsFiles | undefined {
   const { tlsCertFile, tlsKeyFile, tlsClientCaFile } = config;
   if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined;
-  return {
+  const files = {
     cert: readFileSync(tlsCertFile),
     key: readFileSync(tlsKeyFile),
     clientCa: tlsClientCaFile === undefined ? undefined : readFileSync(tlsClientCaFile),
   };
+  try {
+    createSecureContext({ cert: files.cert, key: files.key, ca: files.clientCa });
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new Error(`the files of PARAMD_TLS_… do not fit together or are no PEM: ${why}`, { cause: error });
+  }
+  return files;
 }
 
 /** Renewed certificates are taken up while connections stay. @returns what ends it */

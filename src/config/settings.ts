@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { address, choice, list, type Setting, secretUrl, text, wholeNumber } from './setting.ts';
 
@@ -236,7 +237,17 @@ export const SETTINGS = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 function file(variable: string, about: string): Setting<string | undefined> {
-  return text(variable, 'the name of a file', /./, about);
+  const setting = text(variable, 'the name of a file', /./, about);
+  return { ...setting, parse: (given) => (isReadable(given) ? given : undefined) };
+}
+
+function isReadable(path: string): boolean {
+  try {
+    closeSync(openSync(path, 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function path(variable: string, initial: string, about: string): Setting<string> {

@@ -44,8 +44,8 @@ describe('configuration', () => {
         PARAMD_MAX_STALENESS_MS: '1000',
         PARAMD_WARM_PREFIXES: 'app:, web: ,,',
         PARAMD_JOBS: 'off',
-        PARAMD_TLS_CERT_FILE: '/etc/tls/cert.pem',
-        PARAMD_TLS_KEY_FILE: '/etc/tls/key.pem',
+        PARAMD_TLS_CERT_FILE: 'LICENSE',
+        PARAMD_TLS_KEY_FILE: 'LICENSE',
       },
       serve,
     );
@@ -57,7 +57,7 @@ describe('configuration', () => {
       maxStalenessMs: 1000,
       warmPrefixes: ['app:', 'web:'],
       jobs: 'off',
-      tlsCertFile: '/etc/tls/cert.pem',
+      tlsCertFile: 'LICENSE',
     });
   });
 
@@ -100,8 +100,8 @@ describe('configuration', () => {
 
   it('refuses settings that contradict each other', () => {
     const contradictions: [NodeJS.ProcessEnv, RegExp][] = [
-      [{ PARAMD_TLS_CERT_FILE: 'a' }, /KEY_FILE must be set together/],
-      [{ PARAMD_TLS_CLIENT_CA_FILE: 'a' }, /CLIENT_CA_FILE needs/],
+      [{ PARAMD_TLS_CERT_FILE: 'LICENSE' }, /KEY_FILE must be set together/],
+      [{ PARAMD_TLS_CLIENT_CA_FILE: 'LICENSE' }, /CLIENT_CA_FILE needs/],
       [{ PARAMD_POLL_INTERVAL_MS: '251' }, /half of PARAMD_MAX_STALENESS_MS/],
       [{ PARAMD_IDLE_POLL_INTERVAL_MS: '99' }, /IDLE_POLL_INTERVAL_MS must not be below/],
       [{ PARAMD_STREAMS_PER_CONNECTION_MAX: '100' }, /must be below PARAMD_STREAMS_PER_CONNECTION_MAX/],
@@ -115,11 +115,19 @@ describe('configuration', () => {
     }
   });
 
+  it('demands files that can be read, and names the variable', () => {
+    const files = { PARAMD_TLS_CERT_FILE: '/nowhere/cert.pem', PARAMD_TLS_KEY_FILE: '/nowhere/key.pem' };
+    expect(problemsOf({ ...DATABASE, ...files })).to.include.members([
+      'PARAMD_TLS_CERT_FILE must be the name of a file, not "/nowhere/cert.pem"',
+      'PARAMD_TLS_KEY_FILE must be the name of a file, not "/nowhere/key.pem"',
+    ]);
+  });
+
   it('warns of what is open to other machines', () => {
     const open = { ...DATABASE, PARAMD_LISTEN: '0.0.0.0:50051', PARAMD_HTTP_LISTEN: '[::]:9464' };
     expect(warnings(loadConfig(DATABASE, serve))).to.deep.equal([]);
     expect(warnings(loadConfig(open, serve))).to.have.length(2);
-    const tls = { ...open, PARAMD_TLS_CERT_FILE: 'a', PARAMD_TLS_KEY_FILE: 'b' };
+    const tls = { ...open, PARAMD_TLS_CERT_FILE: 'LICENSE', PARAMD_TLS_KEY_FILE: 'LICENSE' };
     expect(warnings(loadConfig(tls, serve))).to.have.length(1);
   });
 

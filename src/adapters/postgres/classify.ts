@@ -33,6 +33,16 @@ const BY_CLASS: Readonly<Record<string, Kind>> = {
   54: 'data', // program limit
   58: 'unreachable', // system error: rolled back
 };
+/** What an operator would otherwise have to look up. */
+const IN_WORDS: Readonly<Record<string, string>> = {
+  '28000': 'this user may not connect',
+  '28P01': 'wrong user or password',
+  '3D000': 'no such database',
+  '42501': 'this user lacks a privilege',
+  '53100': 'disk full',
+  '53300': 'too many connections',
+  '57P03': 'starting or stopping',
+};
 const RETRIED: ReadonlySet<string> = new Set(['40001', '40P01', '55P03', '57014']);
 
 /** A failure that left nothing done and may not come again. */
@@ -62,7 +72,8 @@ export function classify(error: unknown, phase: Phase): StoreError {
     return lost(phase, `PostgreSQL cannot be reached: ${why}`);
   }
   if (code === '23514' && constraint === undefined) return new PartitionMissingError();
-  const told = `PostgreSQL answered with error ${code}`;
+  const words = IN_WORDS[code] === undefined ? '' : ` (${IN_WORDS[code]})`;
+  const told = `PostgreSQL answered with error ${code}${words}`;
   if (RETRIED.has(code)) return new RetriableError('unreachable', told);
   const kind = BY_CODE[code] ?? BY_CLASS[code.slice(0, 2)] ?? 'internal';
   if (kind === 'lost') return lost(phase, told);
