@@ -125,6 +125,19 @@ describe('answers of the store that come late', () => {
     log.release();
   });
 
+  it('a slow watch is not told as progress what its last event told', async () => {
+    const reader = two.watch({ progressIntervalMs: 1_000 });
+    await cluster.clock.advance(1);
+    reader.pause();
+    await cluster.run(one.set('a', '1'));
+    await cluster.clock.advance(10);
+    await cluster.run(one.set('a', '2'));
+    await cluster.clock.advance(1_500);
+    reader.resume();
+    await cluster.clock.advance(500);
+    expect(reader.kinds).to.deep.equal(['progress', 'changes', 'changes']);
+  });
+
   it('C10: a watch that compaction overtook takes no other one along', async () => {
     for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
     await cluster.clock.advance(2 * 3_600_000);
@@ -137,5 +150,16 @@ describe('answers of the store that come late', () => {
     await cluster.clock.advance(1_000);
     expect(readers[0]!.failure?.failure.reason).to.equal('REVISION_COMPACTED');
     expect(readers[1]!.changes.map((c) => c.split(' ')[0])).to.deep.equal(['16', '17', '18', '19', '20']);
+  });
+
+  it('a snapshot that the store cannot give is told as unavailable', async () => {
+    await cluster.run(one.set('a', 'x'));
+    const hold = cluster.hold('list', 'request');
+    const reader = two.watch({ sendInitial: true });
+    await hold.reached;
+    cluster.store.fail('unreachable');
+    hold.release();
+    await cluster.clock.advance(100);
+    expect(reader.failure?.failure.reason).to.equal('STORE_UNREACHABLE');
   });
 });

@@ -2,7 +2,7 @@ import { type Failure, ParamdError } from '../../model/errors.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Call, Watch, WatchBatch, WatchSpec } from '../api.ts';
-import { needOf, revisionLost } from '../cache/need.ts';
+import { callerError, needOf, revisionLost } from '../cache/need.ts';
 import type { Proof } from '../cache/proof.ts';
 import type { Listing } from '../listing.ts';
 import { within } from '../waiting.ts';
@@ -45,7 +45,10 @@ export class WatchSession implements Watch {
 
   next(): Promise<WatchBatch> {
     const patience = { deadlineAtMs: Number.POSITIVE_INFINITY, signal: this.#left.signal };
-    return within(this.#next(), this.#options.clock, patience) as Promise<WatchBatch>;
+    const next = this.#next().catch((error: unknown) => {
+      throw callerError(error);
+    });
+    return within(next, this.#options.clock, patience) as Promise<WatchBatch>;
   }
 
   close(): void {

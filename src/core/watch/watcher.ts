@@ -144,7 +144,8 @@ export class Watcher {
     const revision = this.#progress;
     if (revision === undefined) return undefined;
     this.#progress = undefined;
-    // Overtaken by events that were queued after it.
-    return revision < this.#handed ? undefined : { kind: 'progress', revision };
+    // Overtaken by events, or told by them; only the first response tells where the reader is already.
+    const isNews = this.#greeted ? revision > this.#handed : revision >= this.#handed;
+    return isNews ? { kind: 'progress', revision } : undefined;
   }
 }
