@@ -27,7 +27,10 @@ export function deferred<T>(): Deferred<T> {
  */
 export function within<T>(promise: Promise<T>, clock: Clock, patience: Patience): Promise<T | 'late'> {
   const { deadlineAtMs, signal } = patience;
-  if (signal?.aborted) return Promise.reject(new ParamdError({ reason: 'CANCELLED' }));
+  if (signal?.aborted) {
+    promise.catch(() => {}); // nobody waits any more
+    return Promise.reject(new ParamdError({ reason: 'CANCELLED' }));
+  }
   if (deadlineAtMs === Number.POSITIVE_INFINITY && signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const timer =

@@ -138,6 +138,20 @@ describe('answers of the store that come late', () => {
     expect(reader.kinds).to.deep.equal(['progress', 'changes', 'changes']);
   });
 
+  it("C15: what fails for a caller who has left already is nobody else's concern", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    cluster.store.fail('unreachable');
+    const gone = two.call({ signal: AbortSignal.abort() });
+    const consistency = { linearizable: false };
+    const list = two.core.list({ prefix: '', consistency, limit: 1, keysOnly: false }, gone);
+    expect((await cluster.run(failureOf(list))).reason).to.equal('CANCELLED');
+    await cluster.clock.advance(100);
+    process.off('unhandledRejection', note);
+    expect(unhandled).to.deep.equal([]);
+  });
+
   it('C10: a watch that compaction overtook takes no other one along', async () => {
     for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
     await cluster.clock.advance(2 * 3_600_000);

@@ -117,7 +117,8 @@ export class BatchRead {
       candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
     }
     refuseBeyond(bytes);
-    if ((await within(tailer.reached(newer(newest, view.floors.highest)), clock, patience)) === 'late') throw proof.late(need);
+    if ((await within(tailer.reached(newer(newest, view.floors.highest)), clock, patience)) === 'late')
+      throw proof.late(need);
   }
 
   /** C7 allows a degraded answer only if it reflects what it must. */
