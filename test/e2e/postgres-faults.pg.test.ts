@@ -8,6 +8,7 @@ import { campaignMs, eventually } from './eventually.ts';
 import { Load } from './load.ts';
 import { type Fleet, type FleetReplica, startFleet } from './replicas.ts';
 import { consistency, failureOf, int, intOf, type Rpc } from './rpc.ts';
+import { query } from './watch-checker.ts';
 
 describe('PostgreSQL that fails', function () {
   this.timeout(60_000 + campaignMs(5000));
@@ -23,7 +24,7 @@ describe('PostgreSQL that fails', function () {
     proxy = await startProxy(postgres.port);
     fleet = await startFleet({ count: 1, databaseUrl: postgres.url });
     one = fleet.replicas[0]!;
-    apart = await fleet.add({ DATABASE_URL: proxy.through(postgres.url) });
+    apart = await fleet.add({ DATABASE_URL: proxy.through(postgres.url), PARAMD_JOBS: 'on' });
     await one.set({ key: 'k', value: int(0) });
   });
   after(async () => {
@@ -162,6 +163,16 @@ describe('PostgreSQL that fails', function () {
     await postgres.start();
     for (const replica of [one, apart]) await recovered(replica);
     await load.stop();
+  });
+
+  it('leaves no connections behind', async () => {
+    const connections = () =>
+      query<{ application_name: string }>(
+        postgres.url,
+        "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'paramd %'",
+      );
+    // Of each replica at most four for reads, and one each for writes, the log and upkeep.
+    await eventually(async () => (await connections()).length <= 2 * (4 + 3));
   });
 
   it('a replica that is started before it waits, and serves when it is there', async () => {

@@ -139,6 +139,7 @@ describe('races between reads, writes and announcements', () => {
     await hold.reached;
     await cluster.run(two.set('a', 'new'));
     const late = two.text('a');
+    await cluster.clock.advance(1); // it has looked into the caches, and waits
     hold.release();
     expect(await cluster.run(late)).to.equal('new');
     await cluster.run(early);
@@ -154,6 +155,7 @@ describe('races between reads, writes and announcements', () => {
     await hold.reached;
     await cluster.run(one.set('a', 'new'));
     const late = two.text('a', { linearizable: true });
+    await cluster.clock.advance(1);
     hold.release();
     expect(await cluster.run(late)).to.equal('new');
     await cluster.run(early);

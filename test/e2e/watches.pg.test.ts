@@ -112,6 +112,7 @@ describe('watches through two replicas under concurrent writers', function () {
       }
       expectFaithful(watch.responses, log, { from: startRevision, matches: () => true });
     }
+    for (const replica of fleet.replicas) await eventually(async () => (await replica.stats({})).watchers === 0n);
   });
 });
 
