@@ -36,6 +36,13 @@ describe('clients that a replica must survive', function () {
     return Number(kib) * 1024;
   }
 
+  /** As the replica itself counts. */
+  async function queuedBytes(): Promise<number> {
+    const { http } = victim.log.find(({ msg }) => msg === 'serving')!;
+    const metrics = await (await fetch(`http://${http}/metrics`)).text();
+    return Number(/^paramd_watch_queue_bytes(?:\{[^}]*\})? (\S+)$/m.exec(metrics)![1]);
+  }
+
   it('C11: slow watches cost a bounded amount, slow nobody, and miss nothing', async function () {
     if (process.platform !== 'linux') this.skip();
     const slow = Array.from({ length: 8 }, (_, at) =>
@@ -55,6 +62,7 @@ describe('clients that a replica must survive', function () {
     const before = residentBytes();
     let last = 0n;
     let slowestMs = 0;
+    let queued = 0;
     const rounds = Math.ceil(campaignMs(10));
     for (let round = 0; round < rounds; round++) {
       const committed = commit(round);
@@ -62,6 +70,7 @@ describe('clients that a replica must survive', function () {
       const startedAtMs = performance.now();
       await quick.reached(last);
       slowestMs = Math.max(slowestMs, performance.now() - startedAtMs);
+      queued = Math.max(queued, await queuedBytes());
     }
     const grownMiB = (residentBytes() - before) / MIB;
     const sentMiB = (rounds * 150 * 8000) / MIB;
@@ -69,6 +78,7 @@ describe('clients that a replica must survive', function () {
       `      8 slow watches of ${sentMiB.toFixed(0)} MiB: process grew by ${grownMiB.toFixed(0)} MiB, others waited ${slowestMs.toFixed(0)} ms at most`,
     );
     expect(slowestMs).to.be.below(2000);
+    expect(queued / MIB, 'queued for all').to.be.at.most(8);
     // Each may keep 1 MiB and a response (one Commit); unbounded ones would keep all that was sent, and previous values.
     expect(grownMiB).to.be.below(8 * 4 + 60);
     for (const watch of slow) watch.resume();

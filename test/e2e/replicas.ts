@@ -17,6 +17,7 @@ export interface LogEntry {
   readonly msg: string;
   /** Where it serves. */
   readonly grpc?: string;
+  readonly http?: string;
 }
 
 export interface ReplicaProcess extends Rpc {
