@@ -32,6 +32,18 @@ export interface DeleteOperation {
   readonly ifRevision?: Revision | undefined;
 }
 
+/** The labels that the operation leaves: removals come first. */
+export function mergedLabels(
+  { labels, removeLabels }: SetOperation,
+  before: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, string> {
+  if (labels.size === 0 && removeLabels.length === 0) return before;
+  const merged = new Map(removeLabels.includes('*') ? [] : before);
+  for (const name of removeLabels) merged.delete(name);
+  for (const [name, text] of labels) merged.set(name, text);
+  return merged;
+}
+
 export type Operation = SetOperation | DeleteOperation;
 
 /** What one call of SetParameter, DeleteParameter or Commit asks: all of it at one revision, or nothing. */

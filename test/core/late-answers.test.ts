@@ -9,6 +9,8 @@ const LABELS_ONLY = {
   allowKindChange: false,
 } as const;
 
+const VALUE = { kind: 'string_value', encoded: Buffer.from([0x0a, 1, 0x78]) } as const;
+
 describe('answers of the store that come late', () => {
   let cluster: Cluster;
   let one: Replica;
@@ -175,5 +177,40 @@ describe('answers of the store that come late', () => {
     hold.release();
     await cluster.clock.advance(100);
     expect(reader.failure?.failure.reason).to.equal('STORE_UNREACHABLE');
+  });
+
+  it('C8: a write that was done and cannot be told is not to be repeated', async () => {
+    await cluster.run(one.set('a', 'x'));
+    const hold = cluster.hold('readEntry', 'request');
+    const failure = failureOf(one.write([LABELS_ONLY]));
+    await hold.reached;
+    cluster.store.fail('unreachable');
+    hold.release();
+    expect(await cluster.run(failure)).to.deep.equal({ reason: 'OUTCOME_UNKNOWN', retriable: false });
+  });
+
+  it('validate_only tells the parameter as it would be, also of a change of labels', async () => {
+    await cluster.run(one.write([{ ...LABELS_ONLY, value: VALUE }]));
+    const change = { ...LABELS_ONLY, labels: new Map([['tier', 'y']]) };
+    const { revision, parameters } = await cluster.run(one.write([change, setText('b', 'x')], { validateOnly: true }));
+    expect(revision).to.equal(0n);
+    expect(parameters.map(({ key, version, revision }) => [key, version, revision])).to.deep.equal([
+      ['a', 2n, 0n],
+      ['b', 1n, 0n],
+    ]);
+    expect(parameters[0]!.value).to.deep.equal(VALUE);
+    expect([...parameters[0]!.labels]).to.deep.equal([
+      ['team', 'x'],
+      ['tier', 'y'],
+    ]);
+    expect(await cluster.run(one.text('b'))).to.equal(undefined);
+  });
+
+  it('without a bus a write reads no log', async () => {
+    one.bus.disconnect();
+    await cluster.clock.advance(1000);
+    const reads = one.telemetry.total('log_reads');
+    for (let at = 0; at < 10; at++) await cluster.run(one.set('a', 'x'));
+    expect(one.telemetry.total('log_reads') - reads).to.be.below(3);
   });
 });

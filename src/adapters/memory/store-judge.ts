@@ -3,7 +3,7 @@ import type { Parameter } from '../../model/parameter.ts';
 import { CACHE_TTL_DEFAULT_NS } from '../../model/parameter.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { DeleteOperation, Outcome, Refusal, SetOperation, Write } from '../../model/write.ts';
-import { COMMIT_BYTES_MAX, LABELS_MAX } from '../../model/write.ts';
+import { COMMIT_BYTES_MAX, LABELS_MAX, mergedLabels } from '../../model/write.ts';
 
 /** What a write is judged against, and what it gets if it is done. */
 export interface Judgement {
@@ -28,7 +28,7 @@ export function judgeWrite(write: Write, judgement: Judgement): { outcome: Outco
   const missing: string[] = [];
   for (const [index, operation] of write.operations.entries()) {
     const before = judgement.stateOf(operation.key);
-    const labels = operation.type === 'set' ? mergedLabels(operation, before) : undefined;
+    const labels = operation.type === 'set' ? mergedLabels(operation, before?.labels) : undefined;
     const refusal =
       operation.type === 'set'
         ? refusalOfSet(operation, before, index, labels!.size)
@@ -105,14 +105,6 @@ function refusalOfCondition(
   const currentRevision = before?.revision ?? 0n;
   if (ifRevision === undefined || ifRevision === currentRevision) return undefined;
   return { reason: 'REVISION_MISMATCH', mismatches: [{ key, currentRevision }] };
-}
-
-function mergedLabels(operation: SetOperation, before: Parameter | undefined): ReadonlyMap<string, string> {
-  if (operation.labels.size === 0 && operation.removeLabels.length === 0) return before?.labels ?? new Map();
-  const labels = new Map(operation.removeLabels.includes('*') ? [] : before?.labels);
-  for (const name of operation.removeLabels) labels.delete(name);
-  for (const [name, text] of operation.labels) labels.set(name, text);
-  return labels;
 }
 
 function put(

@@ -1,14 +1,21 @@
 import { ParamdError } from '../../model/errors.ts';
 import type { Event, LogEntry } from '../../model/event.ts';
 import type { Parameter } from '../../model/parameter.ts';
-import type { Batch, Outcome, SetDone, Write } from '../../model/write.ts';
+import {
+  type Batch,
+  COMMIT_BYTES_MAX,
+  mergedLabels,
+  type Outcome,
+  type SetDone,
+  type Write,
+} from '../../model/write.ts';
 import type { Bus } from '../../ports/bus.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Committed, Store } from '../../ports/store.ts';
+import { type Committed, type Store, StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Written } from '../api.ts';
 import type { CacheView } from '../cache/cache-view.ts';
-import { callerError } from '../cache/need.ts';
+import { callerError, tooLate } from '../cache/need.ts';
 import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import { GroupCommit, unknownOutcome } from './group-commit.ts';
@@ -67,23 +74,26 @@ export class WritePath {
     const { tailer, bus } = this.#options;
     const entries: LogEntry[] = [];
     for (const [at, outcome] of committed.outcomes.entries()) {
-      if (!outcome.done) continue;
-      const write = batch.writes[at]!;
-      // Also of a write that changed nothing, or was done before: its answer tells a revision that must show from now on.
-      for (const { key } of write.operations) this.#raiseFloor(key, outcome.revision);
-      if (!outcome.changed || outcome.replayed) continue;
-      entries.push({ revision: outcome.revision, batchId: batch.id, events: eventsOf(write, outcome) });
+      if (!outcome.done || !outcome.changed || outcome.replayed) continue;
+      entries.push({ revision: outcome.revision, batchId: batch.id, events: eventsOf(batch.writes[at]!, outcome) });
     }
-    if (entries.length === 0) return;
-    const { epochId, from, to, previousBatchId } = committed;
-    const announcement = { epochNumber: tailer.history.epoch.number, epochId, from, to, previousBatchId, entries };
-    tailer.announced(announcement);
-    bus.publish(announcement);
+    if (entries.length > 0) {
+      const { epochId, from, to, previousBatchId } = committed;
+      const announcement = { epochNumber: tailer.history.epoch.number, epochId, from, to, previousBatchId, entries };
+      tailer.announced(announcement);
+      bus.publish(announcement);
+    }
+    // Also of a write that changed nothing, or was done before: its answer tells a revision that must show from now on.
+    for (const [at, outcome] of committed.outcomes.entries()) {
+      if (!outcome.done) continue;
+      for (const { key } of batch.writes[at]!.operations) this.#raiseFloor(key, outcome.revision);
+    }
     for (const { revision, events } of entries) for (const event of events) this.#writeThrough(event, revision);
   }
 
   #raiseFloor(key: string, revision: bigint): void {
     const { view, tailer } = this.#options;
+    // Usually it is applied by now.
     if (revision <= tailer.applied) return;
     view.near.delete(key);
     view.floors.raise(key, revision);
@@ -105,17 +115,41 @@ export class WritePath {
     if (sets.length === 0) return [];
     const complete = outcome.replayed ? [] : eventsOf(write, outcome).filter((event) => event.type === 'put');
     const told = complete.flatMap((event) => event.parameter ?? []);
-    if (told.length === sets.length || write.validateOnly) return told;
+    if (told.length === sets.length) return told;
+    return write.validateOnly ? this.#wouldBe(write, outcome, call) : this.#logged(write, outcome, call);
+  }
+
+  async #logged(write: Write, outcome: Done, call: Call): Promise<readonly Parameter[]> {
     const { store, clock } = this.#options;
-    const patience = { deadlineAtMs: call.deadlineAtMs, signal: call.signal };
-    const entry = await within(store.readEntry(outcome.revision), clock, patience).catch((error: unknown) => {
+    const entry = await within(store.readEntry(outcome.revision), clock, call).catch((error: unknown) => {
+      if (error instanceof StoreError && error.kind !== 'internal') return undefined;
+      throw error;
+    });
+    // Done, but what was written cannot be told: with its request_id the same call gets the answer.
+    if (entry === 'late' || entry === undefined) throw unknownOutcome(write);
+    return entry.events.flatMap((event) => (event.type === 'put' ? (event.parameter ?? []) : []));
+  }
+
+  /** Of a write that was only checked: what it leaves as it is, is what the store holds. */
+  async #wouldBe(write: Write, outcome: Done, call: Call): Promise<readonly Parameter[]> {
+    const { store, clock, tailer } = this.#options;
+    const keys = write.operations.map(({ key }) => key);
+    const read = await within(store.read(keys, { bytesMax: COMMIT_BYTES_MAX }), clock, call).catch((error: unknown) => {
       throw callerError(error);
     });
-    if (entry === 'late' || entry === undefined) {
-      // Done, but what was written cannot be told: with its request_id the same call gets the answer.
-      throw new ParamdError({ reason: 'OUTCOME_UNKNOWN', retriable: write.requestId !== '' });
-    }
-    return entry.events.flatMap((event) => (event.type === 'put' ? (event.parameter ?? []) : []));
+    if (read === 'late') throw tooLate(tailer.storeReachable, tailer.applied, 'what the store holds');
+    const sets = [...outcome.sets];
+    return write.operations.flatMap((operation, at): Parameter[] => {
+      if (operation.type === 'delete') return [];
+      const { key } = operation;
+      const held = read.parameters.get(key);
+      const value = operation.value ?? held?.value;
+      // Deleted since it was checked.
+      if (!value) throw new ParamdError(refusalFailure({ reason: 'VALUE_REQUIRED', key, operation: at }, write));
+      const done = sets.shift()!;
+      const labels = done.labels ?? mergedLabels(operation, held?.labels);
+      return [writtenParameter(write, outcome, { ...done, labels }, value)];
+    });
   }
 }
 
