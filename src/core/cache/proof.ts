@@ -58,15 +58,16 @@ export class Proof {
 
   /** C2: waits for the revision; one beyond the head of a poll begun after the call arrived does not exist. */
   async #reach(revision: Revision, need: Need): Promise<void> {
-    const polled = this.#tailer.head(need.callStartedAtMs);
-    const first = await within(Promise.race([this.#tailer.reached(revision), polled]), this.#clock, need).catch(
+    // No degraded answer would do until then: so it may take as long as the caller has.
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    // First, because nobody may wait for what never comes: such waits would pile up.
+    const head = await within(this.#tailer.head(need.callStartedAtMs), this.#clock, patience).catch(
       (error: unknown) => {
         throw callerError(error);
       },
     );
-    if (first === 'late') throw this.late(need);
-    if (first === undefined) return;
-    if (first.revision < revision) throw revisionLost(revision, first.revision);
-    if ((await within(this.#tailer.reached(revision), this.#clock, need)) === 'late') throw this.late(need);
+    if (head === 'late') throw this.late(need);
+    if (head.revision < revision) throw revisionLost(revision, head.revision);
+    if ((await within(this.#tailer.reached(revision), this.#clock, patience)) === 'late') throw this.late(need);
   }
 }
