@@ -154,6 +154,55 @@ describe('answers of the store that come late', () => {
     expect(unhandled).to.deep.equal([]);
   });
 
+  it('a replica that slept starts again also while compacted history is still being dropped', async () => {
+    await cluster.run(one.set('a', '0'));
+    await cluster.run(two.get('a'));
+    await cluster.clock.advance(10);
+    cluster.channel.route = () => [];
+    two.gate.close();
+    for (let at = 1; at <= 5; at++) await cluster.run(one.set('a', String(at)));
+    const batchIds = new Map(cluster.store.log.map(({ revision, batchId }) => [revision, batchId]));
+    await cluster.clock.advance(3 * 3_600_000);
+    await cluster.run(one.set('b', 'x'));
+    await cluster.run(cluster.store.upkeep.compact(3_600_000));
+    // The rows are still there, though the head says that they are not to be used.
+    const readLog = cluster.store.readLog.bind(cluster.store);
+    cluster.store.readLog = async (request) => {
+      const page = await readLog(request);
+      return { ...page, batchIdAtAfter: page.batchIdAtAfter ?? batchIds.get(request.after) };
+    };
+    const reads = two.telemetry.total('log_reads');
+    two.gate.open();
+    expect(await cluster.run(two.text('a', { linearizable: true }))).to.equal('5');
+    await cluster.clock.advance(1_000);
+    expect(two.core.status().applied).to.equal(7n);
+    expect(two.telemetry.total('log_reads') - reads).to.be.below(10);
+  });
+
+  it('an announcement that waited for a hole is applied as soon as the log has filled it', async () => {
+    cluster.channel.route = () => [];
+    await cluster.run(one.set('a', '1'));
+    const hold = cluster.hold('readLog', 'answer');
+    await cluster.run(two.get('b', { linearizable: true }));
+    await cluster.clock.advance(15);
+    await hold.reached;
+    cluster.channel.route = () => [0];
+    await cluster.run(one.set('a', '2'));
+    await cluster.clock.advance(1);
+    hold.release();
+    await cluster.clock.advance(1);
+    expect(two.core.status().applied).to.equal(2n);
+  });
+
+  it('C2: a revision is waited for as long as the caller has, be the store slow', async () => {
+    await cluster.run(two.set('a', '1'));
+    cluster.channel.route = () => [];
+    const { revision } = await cluster.run(one.set('a', '2'));
+    cluster.delay = (call, phase) =>
+      phase === 'answer' && call === 'readHead' ? new Promise((done) => cluster.clock.setTimer(700, done)) : undefined;
+    expect(await cluster.run(two.text('a', { atLeastRevision: revision }))).to.equal('2');
+  });
+
   it('C10: a watch that compaction overtook takes no other one along', async () => {
     for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
     await cluster.clock.advance(2 * 3_600_000);
@@ -204,6 +253,17 @@ describe('answers of the store that come late', () => {
       ['tier', 'y'],
     ]);
     expect(await cluster.run(one.text('b'))).to.equal(undefined);
+  });
+
+  it('C15: revisions that do not exist leave nothing behind', async () => {
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(2000);
+    const reads = two.telemetry.total('log_reads');
+    for (let at = 0; at < 20; at++) {
+      await cluster.run(failureOf(two.get('a', { atLeastRevision: (1n << 62n) + BigInt(at) })));
+    }
+    await cluster.clock.advance(10_000);
+    expect(two.telemetry.total('log_reads') - reads).to.equal(0);
   });
 
   it('without a bus a write reads no log', async () => {

@@ -162,9 +162,7 @@ export class Tailer {
       return;
     }
     this.#applyAnnouncement(announcement);
-    for (let next = this.#held.takeReached(this.#applied); next; next = this.#held.takeReached(this.#applied)) {
-      if (next.to > this.#applied) this.#applyAnnouncement(next);
-    }
+    this.#applyHeld();
   }
 
   /** Waits until everything applied is proven to have been current no earlier than `sinceMs`. @throws StoreError */
@@ -281,10 +279,13 @@ export class Tailer {
     if (asked.turns !== this.#turns) return true;
     if (!this.#isOurs(page.head) || page.head.revision < after) return this.#parted(page.head);
     const there = page.batchIdAtAfter ?? (page.head.revision === after ? page.head.batchId : undefined);
-    if (there === undefined && after < page.head.compactRevision) return this.#fellBehind(page.head);
+    const { compactRevision } = page.head;
+    const isKnown = there !== undefined || after > compactRevision;
+    if (isKnown && batchId !== UNKNOWN_BATCH && there !== batchId) return this.#parted(page.head);
+    if (after < compactRevision) return this.#fellBehind(page.head);
     if (batchId === UNKNOWN_BATCH) this.#batchId = there ?? '';
-    else if (there !== batchId && after !== page.head.compactRevision) return this.#parted(page.head);
     this.#applyPage(page);
+    this.#applyHeld();
     this.admit(asked, page.head);
     return page.head.revision > this.#applied;
   }
@@ -311,6 +312,12 @@ export class Tailer {
       return;
     }
     for (const entry of announcement.entries) if (entry.revision > this.#applied) this.#apply(entry);
+  }
+
+  #applyHeld(): void {
+    for (let next = this.#held.takeReached(this.#applied); next; next = this.#held.takeReached(this.#applied)) {
+      if (next.to > this.#applied) this.#applyAnnouncement(next);
+    }
   }
 
   #apply(entry: LogEntry): void {
