@@ -25,7 +25,6 @@ export function exposeStatus(registry: Registry, status: () => Status): void {
       (s) => s.freshnessAgeMs / 1000,
     ],
     ['store_reachable', '1 while PostgreSQL answers', (s) => Number(s.storeReachable)],
-    ['loads_in_flight', 'Loads from the store under way', (s) => s.loads],
     ['watchers', 'Watches open', (s) => s.watchers],
     ['watch_queue_bytes', 'Bytes queued for all watches', (s) => s.watchQueueBytes],
   ];
