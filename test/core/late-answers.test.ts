@@ -266,6 +266,19 @@ describe('answers of the store that come late', () => {
     expect(two.telemetry.total('log_reads') - reads).to.equal(0);
   });
 
+  it('C7: a batch degrades when the store hangs as a single read does', async () => {
+    await cluster.run(two.set('a', 'x'));
+    await cluster.run(two.set('b', 'x'));
+    cluster.store.fail('hang');
+    await cluster.clock.advance(700);
+    const startedAtMs = cluster.clock.monotonicMs();
+    const single = two.get('a');
+    const many = two.core.getMany(['a', 'b'], { linearizable: false }, two.call());
+    expect((await cluster.run(single)).freshness.degraded).to.equal(true);
+    expect((await cluster.run(many)).freshness.degraded).to.equal(true);
+    expect(cluster.clock.monotonicMs() - startedAtMs).to.be.below(600);
+  });
+
   it('without a bus a write reads no log', async () => {
     one.bus.disconnect();
     await cluster.clock.advance(1000);

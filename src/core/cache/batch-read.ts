@@ -10,7 +10,7 @@ import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
-import { callerError, type Need, needOf } from './need.ts';
+import { callerError, isUnreachable, type Need, needOf } from './need.ts';
 import type { Proof } from './proof.ts';
 import type { StoreLoader } from './store-loader.ts';
 
@@ -60,8 +60,8 @@ export class BatchRead {
     try {
       for (let gathering = 0; gathering < GATHERINGS_MAX; gathering++) {
         const candidates = await this.#gather(keys, need);
-        await this.#establish(need);
-        const answer = this.#pick(keys, candidates, need);
+        const established = await this.#establish(need);
+        const answer = this.#pick(keys, candidates, need, established);
         if (answer !== undefined) return answer;
       }
       return await this.#readAll(keys, need);
@@ -122,23 +122,29 @@ export class BatchRead {
   }
 
   /** C7 allows a degraded answer only if it reflects what it must. */
-  async #establish(need: Need): Promise<void> {
+  async #establish(need: Need): Promise<'proven' | 'unreachable'> {
     const { proof, tailer, view } = this.#options;
     const mayDegrade = () => need.mayDegrade && proof.reflects(need) && tailer.applied >= view.floors.highest;
-    if (!tailer.storeReachable && mayDegrade()) return;
+    if (!tailer.storeReachable && mayDegrade()) return 'unreachable';
     try {
       await proof.establish(need);
+      return 'proven';
     } catch (error) {
-      const unreachable = error instanceof ParamdError && error.failure.reason === 'STORE_UNREACHABLE';
-      if (!unreachable || !mayDegrade()) throw error;
+      if (!isUnreachable(error) || !mayDegrade()) throw error;
+      return 'unreachable';
     }
   }
 
   /** In one tick. Undefined: something has changed since it was gathered. */
-  #pick(keys: readonly string[], candidates: ReadonlyMap<string, Candidate>, need: Need): ManyRead | undefined {
+  #pick(
+    keys: readonly string[],
+    candidates: ReadonlyMap<string, Candidate>,
+    need: Need,
+    established: 'proven' | 'unreachable',
+  ): ManyRead | undefined {
     const { view, tailer, lease, proof, telemetry } = this.#options;
     const degraded = !lease.provenSince(need.sinceMs);
-    if (degraded && (!need.mayDegrade || tailer.storeReachable || !Number.isFinite(lease.ageMs()))) return undefined;
+    if (degraded && (established === 'proven' || !Number.isFinite(lease.ageMs()))) return undefined;
     if (!proof.reflects(need) || tailer.applied < view.floors.highest) return undefined;
     const parameters: Uint8Array[] = [];
     const missingKeys: string[] = [];

@@ -54,6 +54,13 @@ export function callerError(error: unknown): unknown {
   return new ParamdError({ reason: 'STORE_UNREACHABLE', why: error.message }, { cause: error });
 }
 
+/** C7: gives whoever may take it the best known answer. A store too slow to prove a better one in time is away, too. */
+export function isUnreachable(error: unknown): boolean {
+  if (error instanceof StoreError) return error.kind !== 'internal' && error.kind !== 'data';
+  if (!(error instanceof ParamdError)) return false;
+  return error.failure.reason === 'STORE_UNREACHABLE' || error.failure.reason === 'CONSISTENCY_NOT_MET';
+}
+
 /** Time is up: is the store away, or only slow to prove what was asked for? */
 export function tooLate(storeReachable: boolean, applied: Revision, wanted: string): ParamdError {
   if (!storeReachable) return new ParamdError({ reason: 'STORE_UNREACHABLE', why: 'it did not answer in time' });

@@ -1,15 +1,14 @@
-import { type Freshness, ParamdError, type Tier } from '../../model/errors.ts';
+import type { Freshness, Tier } from '../../model/errors.ts';
 import { newer } from '../../model/revision.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { SharedCache } from '../../ports/shared-cache.ts';
-import { StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Consistency, Read } from '../api.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
 import type { NearEntry } from './near-cache.ts';
-import { callerError, type Need, needOf } from './need.ts';
+import { callerError, isUnreachable, type Need, needOf } from './need.ts';
 import type { Proof } from './proof.ts';
 import type { SharedLookup } from './shared-lookup.ts';
 import type { StoreLoader } from './store-loader.ts';
@@ -160,10 +159,4 @@ export class ReadPath {
       telemetry.log('debug', 'an entry could not be refreshed early', { why: String(error) });
     });
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  if (error instanceof StoreError) return error.kind !== 'internal' && error.kind !== 'data';
-  if (!(error instanceof ParamdError)) return false;
-  return error.failure.reason === 'STORE_UNREACHABLE' || error.failure.reason === 'CONSISTENCY_NOT_MET';
 }
