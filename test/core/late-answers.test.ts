@@ -266,6 +266,25 @@ describe('answers of the store that come late', () => {
     expect(two.telemetry.total('log_reads') - reads).to.equal(0);
   });
 
+  it('C12: of callers that have left no load remains', async () => {
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(10);
+    cluster.store.fail('hang');
+    const tries = Array.from({ length: 2_000 }, (_, at) =>
+      failureOf(two.get(`k${at}`, {}, { deadlineAtMs: cluster.clock.monotonicMs() + 5 + at / 1_000 })),
+    );
+    await cluster.clock.advance(1);
+    const waiting = two.get('a', {}, { deadlineAtMs: Number.POSITIVE_INFINITY });
+    await cluster.clock.advance(1_000);
+    await cluster.run(Promise.all(tries));
+    const loads = two.telemetry.total('store_loads');
+    cluster.store.fail('none');
+    expect(textOf((await cluster.run(waiting)).parameter)).to.equal('x');
+    await cluster.clock.advance(1_000);
+    // Those that were under way, and the one that somebody waits for.
+    expect(two.telemetry.total('store_loads') - loads).to.be.below(10);
+  });
+
   it('C7: a batch degrades when the store hangs as a single read does', async () => {
     await cluster.run(two.set('a', 'x'));
     await cluster.run(two.set('b', 'x'));

@@ -44,6 +44,7 @@ export interface LoadNeed {
 interface Flight {
   readonly key: string;
   readonly done: Deferred<Loaded>;
+  waiters: number;
   /** Undefined: waits for a statement, so it will begin later than now. */
   startedAtMs: number | undefined;
   /** Begins when this one has ended: for callers that came too late for this one. */
@@ -55,12 +56,13 @@ interface Flight {
  *
  * Naive single-flight hands a caller whatever load is under way, even one that read before the caller's own write. Here a
  * caller accepts a flight only if it began in time and reflects enough; otherwise it joins the next one, which begins
- * when the present one has ended. A caller that leaves ends nothing.
+ * when the present one has ended. A caller that leaves ends nothing that others wait for, and nothing that has begun.
  */
 export class StoreLoader {
   readonly #options: LoaderOptions;
   readonly #flights = new Map<string, Flight>();
-  #queue: Flight[] = [];
+  /** In the order in which they were asked for. Each has a waiter, so they are as bounded as those. */
+  readonly #queue = new Set<Flight>();
   #statements = 0;
   #waiters = 0;
 
@@ -70,7 +72,7 @@ export class StoreLoader {
 
   /** @throws StoreError; ParamdError RATE_LIMITED if too many wait */
   async load(key: string, need: LoadNeed, patience: Patience): Promise<Loaded | 'late'> {
-    const { limits, clock } = this.#options;
+    const { limits } = this.#options;
     if (this.#waiters >= limits.loadWaitersMax) {
       throw new ParamdError({
         reason: 'RATE_LIMITED',
@@ -83,7 +85,7 @@ export class StoreLoader {
     try {
       for (let sinceMs = need.sinceMs; ; sinceMs = need.callStartedAtMs) {
         const flight = this.#join(key, sinceMs);
-        const loaded = await within(flight.done.promise, clock, patience);
+        const loaded = await this.#wait(flight, patience);
         if (loaded === 'late') return 'late';
         if (loaded.asOf >= need.atLeast || loaded.startedAtMs >= need.callStartedAtMs) return loaded;
       }
@@ -92,17 +94,27 @@ export class StoreLoader {
     }
   }
 
+  async #wait(flight: Flight, patience: Patience): Promise<Loaded | 'late'> {
+    flight.waiters += 1;
+    try {
+      return await within(flight.done.promise, this.#options.clock, patience);
+    } finally {
+      flight.waiters -= 1;
+      if (flight.waiters === 0 && this.#queue.delete(flight)) this.#flights.delete(flight.key);
+    }
+  }
+
   #join(key: string, sinceMs: number): Flight {
     const current = this.#flights.get(key);
     if (current === undefined) return this.#enqueue(key);
     if (current.startedAtMs === undefined || current.startedAtMs >= sinceMs) return current;
-    current.next ??= { key, done: deferred(), startedAtMs: undefined, next: undefined };
+    current.next ??= newFlight(key);
     return current.next;
   }
 
-  #enqueue(key: string, flight: Flight = { key, done: deferred(), startedAtMs: undefined, next: undefined }): Flight {
+  #enqueue(key: string, flight = newFlight(key)): Flight {
     this.#flights.set(key, flight);
-    this.#queue.push(flight);
+    this.#queue.add(flight);
     this.#pump();
     return flight;
   }
@@ -110,8 +122,8 @@ export class StoreLoader {
   #pump(): void {
     // Keys asked for in the same tick share a statement.
     queueMicrotask(() => {
-      while (this.#queue.length > 0 && this.#statements < this.#options.limits.loadsConcurrentMax) {
-        const flights = this.#queue.splice(0, STATEMENT_KEYS_MAX);
+      while (this.#queue.size > 0 && this.#statements < this.#options.limits.loadsConcurrentMax) {
+        const flights = this.#takeFirst();
         this.#statements += 1;
         this.#read(flights).finally(() => {
           this.#statements -= 1;
@@ -119,6 +131,16 @@ export class StoreLoader {
         });
       }
     });
+  }
+
+  #takeFirst(): readonly Flight[] {
+    const flights: Flight[] = [];
+    for (const flight of this.#queue) {
+      if (flights.length === STATEMENT_KEYS_MAX) break;
+      flights.push(flight);
+      this.#queue.delete(flight);
+    }
+    return flights;
   }
 
   async #read(flights: readonly Flight[]): Promise<void> {
@@ -155,7 +177,7 @@ export class StoreLoader {
 
   #settle(flight: Flight): void {
     this.#flights.delete(flight.key);
-    if (flight.next !== undefined) this.#enqueue(flight.key, flight.next);
+    if (flight.next !== undefined && flight.next.waiters > 0) this.#enqueue(flight.key, flight.next);
   }
 
   /** Both caches, once `applied` has reached what was read, and only if it is still current then. */
@@ -164,4 +186,8 @@ export class StoreLoader {
     if (loaded.asOf <= view.applied) view.spread(key, loaded);
     else tailer.reached(loaded.asOf).then(() => view.spread(key, loaded));
   }
+}
+
+function newFlight(key: string): Flight {
+  return { key, done: deferred(), waiters: 0, startedAtMs: undefined, next: undefined };
 }
