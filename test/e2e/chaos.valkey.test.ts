@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { seededRandom } from '../core/cluster.ts';
 import { type ProxyMode, startProxy, type TestProxy } from '../support/proxy.ts';
 import { requireValkey, startValkey, type TestServer } from '../support/servers.ts';
-import { campaignMs, eventually } from './eventually.ts';
+import { campaignMs, eventually, repeating } from './eventually.ts';
 import { Load } from './load.ts';
 import { type Fleet, type FleetReplica, startFleet } from './replicas.ts';
-import { consistency, int } from './rpc.ts';
+import { consistency, int, intOf, setOf } from './rpc.ts';
 import { expectDense, expectFaithful, storedLog } from './watch-checker.ts';
 import type { WatchStream } from './watch-stream.ts';
 
@@ -43,6 +43,8 @@ describe('replicas whose links to PostgreSQL and Valkey fail at random', functio
     });
     await fleet.replicas[0]!.set({ key: 'k', value: int(0) });
     const watches = fleet.replicas.map((replica) => resuming(replica));
+    const pairs = startPairs(fleet.replicas);
+    closing.push(() => pairs.stop().catch(() => {}));
     const load = new Load({ writers: fleet.replicas, readers: fleet.replicas, databaseUrl: fleet.databaseUrl });
     closing.push(() => load.end());
 
@@ -69,6 +71,7 @@ describe('replicas whose links to PostgreSQL and Valkey fail at random', functio
       await eventually(() => replica.get(strict).then(Boolean, () => false), 20_000);
       await eventually(() => replica.set({ key: 'k', value: int(0) }).then(Boolean, () => false), 20_000);
     }
+    await pairs.stop();
     await load.stop();
     console.log(
       `      ${load.writes.length} writes, ${load.unflagged.length} answers, ${load.degraded.length} degraded, ${load.readFailures.length} refused`,
@@ -82,6 +85,34 @@ describe('replicas whose links to PostgreSQL and Valkey fail at random', functio
     }
   });
 });
+
+/** Two keys that are only written together: whoever reads both in one call sees them equal, degraded or not. */
+function startPairs(replicas: readonly FleetReplica[]) {
+  const torn: string[] = [];
+  const failed = () => sleep(20);
+  const writing = repeating(async (count) => {
+    const replica = replicas[count % replicas.length]!;
+    await replica.commit({ operations: [setOf('pair:a', int(count)), setOf('pair:b', int(count))] }, 500).catch(failed);
+  });
+  const reading = replicas.map((replica) =>
+    repeating(async (count) => {
+      const call =
+        count % 8 === 0
+          ? replica.list({ prefix: 'pair:' }, 1000)
+          : replica.getMany({ keys: ['pair:a', 'pair:b'] }, 1000);
+      const answer = await call.catch(failed);
+      if (answer === undefined) return;
+      const [a, b] = answer.parameters.map(intOf);
+      if (a !== b) torn.push(`${a} and ${b} at ${answer.freshness!.revision}`);
+    }),
+  );
+  return {
+    async stop() {
+      await Promise.all([writing, ...reading].map((each) => each.stop()));
+      expect(torn, 'torn reads').to.deep.equal([]);
+    },
+  };
+}
 
 /** One watch, opened again behind what came whenever it ends. */
 function resuming(replica: FleetReplica) {
