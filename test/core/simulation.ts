@@ -1,8 +1,10 @@
 import { expect } from 'chai';
-import type { WatchSpec } from '../../src/core/api.ts';
+import type { ListRequest, WatchSpec } from '../../src/core/api.ts';
 import { ParamdError } from '../../src/model/errors.ts';
 import type { LogEntry } from '../../src/model/event.ts';
 import type { Revision } from '../../src/model/revision.ts';
+import { StoreError } from '../../src/ports/store.ts';
+import { parameterCodec } from '../../src/rpc/parameter-codec.ts';
 import { Cluster, setText, textOf, textOfParameter, type WatchReader } from './cluster.ts';
 
 const KEYS = ['a', 'b', 'a:1', 'a:2', 'c'];
@@ -44,6 +46,8 @@ class Simulation {
   #acknowledged = new Map<string, Revision>();
   #followers: Follower[] = [];
   readonly #pending = new Set<Promise<void>>();
+  /** History is compacted in this one; request ids, which would keep it, are not used then. */
+  readonly #compacts: boolean;
   /** Of the first check that did not hold. */
   #failure: unknown;
   #values = 0;
@@ -52,6 +56,7 @@ class Simulation {
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
     const { random } = cluster;
+    this.#compacts = random() < 0.4;
     cluster.channel.route = () => {
       const chance = random();
       if (chance < 0.15) return [];
@@ -74,6 +79,8 @@ class Simulation {
     else if (chance < 0.8) this.#watch();
     else if (chance < 0.84) this.#unwatch();
     else if (chance < 0.93) this.#breakSomething();
+    else if (chance < 0.97) this.#launch(this.#list());
+    else if (this.#compacts) this.#launch(this.#compact());
     await clock.advance(random() < 0.1 ? random() * 600 : random() * 20);
     this.#record();
     this.#refuse();
@@ -122,18 +129,22 @@ class Simulation {
     const keys = KEYS.filter(() => this.#cluster.random() < 0.3);
     if (keys.length === 0) keys.push(KEYS[this.#pick(KEYS.length)]!);
     const isDelete = this.#cluster.random() < 0.2;
-    const operations = keys.map((key) =>
-      isDelete ? ({ type: 'delete', key, allowMissing: true } as const) : setText(key, String(++this.#values)),
-    );
+    const onlyLabels = this.#cluster.random() < 0.15;
+    const operations = keys.map((key) => {
+      if (isDelete) return { type: 'delete', key, allowMissing: true } as const;
+      const set = setText(key, String(++this.#values));
+      return onlyLabels ? { ...set, value: undefined, labels: new Map([['n', String(this.#values)]]) } : set;
+    });
+    const requestId = this.#compacts ? '' : `r${this.#values}-${this.#pick(1e9)}`;
     const losses = this.#incarnations;
     try {
-      const { revision } = await replica.write(operations, { requestId: `r${this.#values}-${this.#pick(1e9)}` });
+      const { revision } = await replica.write(operations, { requestId });
       this.#record();
       if (losses !== this.#incarnations) return;
       for (const key of keys) this.#acknowledge(at, key, revision);
       this.#clients[at]!.seen = revision;
     } catch (error) {
-      expectFailure(error, ['STORE_UNREACHABLE', 'OUTCOME_UNKNOWN']);
+      expectFailure(error, ['STORE_UNREACHABLE', 'OUTCOME_UNKNOWN', ...(onlyLabels ? ['INVALID_FIELD'] : [])]);
     }
   }
 
@@ -186,13 +197,52 @@ class Simulation {
     }
   }
 
+  /** Pages of two, each from any replica: all of one state. */
+  async #list(): Promise<void> {
+    const { replicas, clock } = this.#cluster;
+    const at = this.#pick(replicas.length);
+    const startedAtMs = clock.monotonicMs();
+    const floors = [...this.#acknowledged].flatMap(([name, revision]) => (name.startsWith(`${at} `) ? [revision] : []));
+    const losses = this.#incarnations;
+    const listed = new Map<string, string | undefined>();
+    let cursor: ListRequest['cursor'];
+    let revision = 0n;
+    try {
+      do {
+        const replica = replicas[cursor === undefined ? at : this.#pick(replicas.length)]!;
+        const request = { prefix: '', consistency: { linearizable: false }, limit: 2, keysOnly: false, cursor };
+        const page = await replica.core.list(request, replica.call());
+        this.#record();
+        for (const encoded of page.parameters) listed.set(parameterCodec.decode(encoded).key, textOf(encoded));
+        revision = page.freshness.revision;
+        if (cursor === undefined) {
+          if (losses === this.#incarnations) for (const floor of floors) expect(revision >= floor, 'C1').to.equal(true);
+          for (const key of listed.keys()) this.#checkWindow(key, listed.get(key), startedAtMs);
+        }
+        cursor = page.next;
+      } while (cursor !== undefined);
+      for (const key of KEYS) this.#checkRevision(key, listed.get(key), revision);
+    } catch (error) {
+      expectFailure(error, ['STORE_UNREACHABLE', 'CONSISTENCY_NOT_MET', 'REVISION_LOST', 'REVISION_COMPACTED']);
+    }
+  }
+
+  /** All but the newest history. */
+  async #compact(): Promise<void> {
+    try {
+      await this.#cluster.store.upkeep.compact(this.#pick(1_000));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+
   #watch(): void {
     const { replicas, random } = this.#cluster;
     const replica = replicas[this.#pick(replicas.length)]!;
     const head = replica.core.status().applied;
     const epochStart = (head >> 40n) << 40n;
     const from = random() < 0.5 || head - epochStart > 5_000n ? 0n : 1n;
-    const spec = { prefixes: [random() < 0.5 ? '' : 'a'], startRevision: from };
+    const spec = { prefixes: [random() < 0.5 ? '' : 'a'], startRevision: from, sendInitial: random() < 0.4 };
     this.#followers.push({ reader: replica.watch(spec), spec, from });
   }
 
@@ -234,7 +284,7 @@ class Simulation {
     this.#record();
     // A batch is one transaction: all of it is lost, or nothing.
     const ends = store.log.filter(({ batchId }, at) => store.log[at + 1]?.batchId !== batchId);
-    const kept = ends[Math.max(0, ends.length - 1 - this.#pick(4))]?.revision ?? 0n;
+    const kept = ends[Math.max(0, ends.length - 1 - this.#pick(4))]?.revision ?? store.compactRevision;
     this.#incarnations += 1;
     store.crash({ loseAfter: kept });
     store.setIncarnation(`incarnation ${this.#incarnations}`);
@@ -247,8 +297,10 @@ class Simulation {
     const { store, clock } = this.#cluster;
     const epoch = store.knownEpochs.at(-1)!;
     if (!this.#eras.some(({ id }) => id === epoch.id)) {
-      const kept = store.log.map(({ revision }) => revision).filter((revision) => revision < epoch.startRevision);
-      this.#eras.push({ id: epoch.id, startRevision: epoch.startRevision, kept: new Set(kept) });
+      const compacted = this.#eras.length === 0 ? [] : this.#order(store.compactRevision);
+      const kept = [...compacted, ...store.log].map(({ revision }) => revision);
+      const before = kept.filter((revision) => revision < epoch.startRevision);
+      this.#eras.push({ id: epoch.id, startRevision: epoch.startRevision, kept: new Set(before) });
     }
     const known = store.log.findLastIndex(({ revision }) => this.#written.has(revision));
     const newest = store.log[known];
@@ -309,8 +361,16 @@ class Simulation {
     const revisions = reader.batches.flatMap((batch) => ('revision' in batch ? [batch.revision] : []));
     const last = revisions.at(-1);
     if (last === undefined) return;
-    const first = from === 0n ? revisions[0]! : from - 1n;
     const order = this.#order(last);
+    const complete = reader.batches.find((batch) => batch.kind === 'initial-complete');
+    if (complete !== undefined) {
+      const initial = reader.batches.flatMap((batch) => (batch.kind === 'initial' ? batch.parameters : []));
+      const texts = new Map(initial.map((parameter) => [parameter.key, textOfParameter(parameter)]));
+      for (const key of KEYS) {
+        if (key.startsWith(prefix)) this.#checkRevision(key, texts.get(key), complete.revision);
+      }
+    }
+    const first = complete !== undefined ? complete.revision : from === 0n ? revisions[0]! : from - 1n;
     const expected = order
       .filter((entry) => entry.revision > first)
       .flatMap((entry) => entry.events)
@@ -324,7 +384,8 @@ class Simulation {
       if (settled) expect(last >= (order.at(-1)?.revision ?? 0n), 'C10: a watch fell silent').to.equal(true);
       return;
     }
-    expectFailure(reader.failure, ['CANCELLED', 'REVISION_LOST', 'STORE_UNREACHABLE', 'CONSISTENCY_NOT_MET']);
+    const reasons = ['CANCELLED', 'REVISION_LOST', 'STORE_UNREACHABLE', 'CONSISTENCY_NOT_MET'];
+    expectFailure(reader.failure, this.#compacts ? [...reasons, 'REVISION_COMPACTED'] : reasons);
   }
 
   #acknowledge(replica: number, key: string, revision: Revision): void {

@@ -104,6 +104,11 @@ export class MemoryStore implements Store {
     return this.state.epochs;
   }
 
+  /** History up to and including it is gone, for checks. */
+  get compactRevision(): Revision {
+    return this.state.compactRevision;
+  }
+
   /** The present state, for checks. */
   get current(): ReadonlyMap<string, Parameter> {
     return this.state.current;
