@@ -114,6 +114,11 @@ export function consistency(demands: {
   };
 }
 
+/** "UNAVAILABLE STORE_UNREACHABLE": a failed assertion about the error itself could not be told by a worker of mocha. */
+export function told(error: ParamdRpcError | undefined): string {
+  return error === undefined ? 'no error' : `${error.status} ${error.reason}`;
+}
+
 /** The error that a call ends with. */
 export async function failureOf(call: Promise<unknown>): Promise<ParamdRpcError> {
   try {
