@@ -104,12 +104,14 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   const batchRead = new BatchRead({ ...shared, shared: sharedCache });
   const listing = new Listing({ reads, view, tailer, clock, stalenessMs });
   const writePath = new WritePath({ store, bus, view, tailer, clock, telemetry, newBatchId });
-  const session = { hub, tailer, listing, proof, clock, stalenessMs, queueBytesMax: limits.watchQueueBytesMax };
+  const session = { hub, tailer, listing, proof, clock, queueBytesMax: limits.watchQueueBytesMax };
 
   await tailer.start();
 
   const needed = () => {
+    const wasIdle = !isNeeded();
     lastReadAtMs = clock.monotonicMs();
+    if (wasIdle) tailer.hurry();
   };
   return {
     get(key: string, consistency: Consistency, call: Call) {

@@ -74,7 +74,7 @@ export class ReadPath {
 
   /** What the caches hold, with proof. Undefined: a miss, or changed while the proof was awaited. */
   async #fromCaches(key: string, need: Need): Promise<Read | undefined> {
-    const { view, proof, telemetry } = this.#options;
+    const { view, proof, lease, tailer, telemetry } = this.#options;
     if (view.held(key) !== undefined) {
       await proof.establish(need);
       const entry = view.held(key);
@@ -86,6 +86,8 @@ export class ReadPath {
     telemetry.add('near_misses');
     // A load brings its own proof in one round trip; only a miss after it would make two.
     if (need.linearizable) return undefined;
+    // Side by side with the lookup, whose content will need it.
+    if (!lease.provenSince(need.sinceMs)) tailer.head(need.sinceMs).catch(() => {});
     const content = await this.#lookUp(key);
     if (content === undefined) return undefined;
     await proof.establish(need);

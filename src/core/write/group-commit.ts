@@ -23,6 +23,14 @@ interface Waiting {
   sent: boolean;
 }
 
+type Answer = { readonly committed: Committed } | { readonly error: unknown };
+
+interface Sent {
+  readonly waiting: readonly Waiting[];
+  readonly batch: Batch;
+  readonly answer: Promise<Answer>;
+}
+
 export interface GroupCommitOptions {
   readonly store: Store;
   readonly clock: Clock;
@@ -91,10 +99,19 @@ export class GroupCommit {
   }
 
   async #run(): Promise<void> {
-    for (let batch = this.#form(); batch.length > 0; batch = this.#form()) {
-      await this.#commit(batch);
+    for (let batch = this.#launch(); batch !== undefined; ) {
+      const answer = await batch.answer;
+      // The next one is under way while the writers of this one are told: the store never waits for us.
+      const next = this.#launch();
+      await this.#finish(batch, answer);
+      batch = next ?? this.#launch();
     }
     this.#running = false;
+  }
+
+  #launch(): Sent | undefined {
+    const waiting = this.#form();
+    return waiting.length === 0 ? undefined : this.#sent(waiting);
   }
 
   /** Takes one write of each source in turn, as long as they fit; a source whose next one does not fit waits. */
@@ -138,26 +155,32 @@ export class GroupCommit {
     this.#taken(waiting);
   }
 
-  async #commit(waiting: readonly Waiting[]): Promise<void> {
-    const { telemetry, newBatchId, committed } = this.#options;
+  #sent(waiting: readonly Waiting[]): Sent {
+    const { telemetry, newBatchId } = this.#options;
     for (const one of waiting) one.sent = true;
-    const batch: Batch = { id: newBatchId(), writes: waiting.map(({ write }) => write) };
     telemetry.observe('batch_writes', waiting.length);
-    try {
-      const answer = await this.#send(batch);
-      committed(batch, answer);
-      for (const [at, { done }] of waiting.entries()) done.resolve(answer.outcomes[at]!);
-    } catch (error) {
-      await this.#failed(waiting, error);
-    }
+    const batch: Batch = { id: newBatchId(), writes: waiting.map(({ write }) => write) };
+    const answer = this.#send(batch).then(
+      (committed) => ({ committed }),
+      (error: unknown) => ({ error }),
+    );
+    return { waiting, batch, answer };
+  }
+
+  async #finish({ waiting, batch }: Sent, answer: Answer): Promise<void> {
+    if ('error' in answer) return this.#failed(waiting, answer.error);
+    this.#options.committed(batch, answer.committed);
+    for (const [at, { done }] of waiting.entries()) done.resolve(answer.committed.outcomes[at]!);
   }
 
   /** One bad write fails alone: the others are committed without it. */
   async #failed(waiting: readonly Waiting[], error: unknown): Promise<void> {
     if (error instanceof StoreError && error.kind === 'data' && waiting.length > 1) {
       const middle = waiting.length >> 1;
-      await this.#commit(waiting.slice(0, middle));
-      await this.#commit(waiting.slice(middle));
+      for (const half of [waiting.slice(0, middle), waiting.slice(middle)]) {
+        const sent = this.#sent(half);
+        await this.#finish(sent, await sent.answer);
+      }
       return;
     }
     const ambiguous = error instanceof StoreError && error.kind === 'ambiguous';
