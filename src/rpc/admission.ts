@@ -3,6 +3,7 @@ import { ParamdError } from '../model/errors.ts';
 import type { Connection } from './connections.ts';
 import type { Runtime } from './runtime.ts';
 import { metadataBytes } from './transport.ts';
+import { admitAnswer } from './unread-answers.ts';
 
 /** Health is always told: above all when this replica closes, or has too much to do. */
 export type Admission = 'limited' | 'always';
@@ -15,6 +16,7 @@ export function admit(admission: Admission, runtime: Runtime, connection: Connec
   if (metadataBytes(metadata) > metadataBytesMax) {
     throw new ParamdError({ reason: 'LIMIT_EXCEEDED', limit: 'metadata_bytes', maximum: metadataBytesMax });
   }
+  admitAnswer(connection, runtime);
   if (ratePerConnectionMax > 0) takeToken(connection, ratePerConnectionMax, runtime.clock.monotonicMs());
 }
 

@@ -10,13 +10,15 @@ export interface Connection {
   /** Whom the client certificate names; empty: no certificate was verified. */
   readonly principal: string;
   watches: number;
+  /** Of large answers that the client has not taken yet. */
+  unreadBytes: number;
   /** Calls that may still come at once, under a rate limit. */
   tokens: number;
   tokensAtMs: number;
 }
 
 const NAME_CHARACTERS_MAX = 256;
-const GONE: Connection = { peer: 'unknown', principal: '', watches: 0, tokens: 0, tokensAtMs: 0 };
+const GONE: Connection = { peer: 'unknown', principal: '', watches: 0, unreadBytes: 0, tokens: 0, tokensAtMs: 0 };
 
 /** @param burst calls that a new connection may make at once */
 export function connections(clock: Clock, burst: number): (base: BaseCall) => Connection {
@@ -27,7 +29,7 @@ export function connections(clock: Clock, burst: number): (base: BaseCall) => Co
     let connection = known.get(session);
     if (connection === undefined) {
       const { peer, principal } = identify(session);
-      connection = { peer, principal, watches: 0, tokens: burst, tokensAtMs: clock.monotonicMs() };
+      connection = { peer, principal, watches: 0, unreadBytes: 0, tokens: burst, tokensAtMs: clock.monotonicMs() };
       known.set(session, connection);
     }
     return connection;

@@ -8,6 +8,7 @@ import { IncomingCall } from './incoming-call.ts';
 import type { Runtime } from './runtime.ts';
 import { type CallStatus, CallStatusError, plainStatus, statusOf, unforeseenStatus } from './status-table.ts';
 import { type AnyServerCall, baseCall } from './transport.ts';
+import { answerLeaves } from './unread-answers.ts';
 
 /** A handler: from the bytes of the request to those of the response. */
 export type Answer = (request: Buffer, call: IncomingCall) => Promise<Buffer> | Buffer;
@@ -31,6 +32,7 @@ export function handleUnary(
       isAnswered = true;
       call?.answered();
       open.settled(base);
+      answerLeaves(base, connection, response.length, runtime);
       respond(null, response);
       ended({ status: grpcCall.cancelled ? lateStatus(grpcCall) : 'OK', peer: connection.peer });
     };

@@ -7,13 +7,15 @@ export interface RpcLimits {
   /** WarmCache calls at once: each reads the store at its own pace. */
   readonly warmsMax: number;
   readonly requestBytesMax: number;
+  /** Of large unary answers that a client has asked for and not taken. */
+  readonly unreadBytesPerConnectionMax: number;
   /** Of a call's metadata, as HTTP/2 counts. */
   readonly metadataBytesMax: number;
   /** Calls per second and connection, with bursts of as many; 0: no limit. */
   readonly ratePerConnectionMax: number;
   /** A unary call that came without a shorter deadline gets this one. */
   readonly unaryTimeoutMs: number;
-  /** A stream whose client takes nothing for so long is ended. */
+  /** A stream or answer of which the client takes nothing for so long is ended. */
   readonly stallMs: number;
   /** A connection that has not said anything by then is closed, and TLS must be agreed by then. */
   readonly prefaceMs: number;
@@ -32,6 +34,7 @@ export const RPC_LIMITS: RpcLimits = {
   watchesMax: 10_000,
   warmsMax: 4,
   requestBytesMax: 4 << 20,
+  unreadBytesPerConnectionMax: 64 << 20,
   metadataBytesMax: 16 << 10,
   ratePerConnectionMax: 0,
   unaryTimeoutMs: 10_000,

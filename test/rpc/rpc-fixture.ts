@@ -142,8 +142,14 @@ export interface RawCall {
 }
 
 /** A call by bare HTTP/2, for what no gRPC client does. `message` undefined: the request is left open. */
-export function rawCall(port: number, path: string, message: Uint8Array | undefined, headers = {}): RawCall {
-  const session = connect(`http://127.0.0.1:${port}`);
+export function rawCall(
+  port: number,
+  path: string,
+  message: Uint8Array | undefined,
+  headers = {},
+  over?: RawCall,
+): RawCall {
+  const session = over?.session ?? connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
   const stream = session.request({
     ':method': 'POST',

@@ -9,14 +9,19 @@ import { batchGetResponse, getResponse, listResponse } from '../responses/read-r
 import { watchEncoders } from '../responses/watch-responses.ts';
 import { commitResponse, deleteResponse, setResponse } from '../responses/write-responses.ts';
 import type { Runtime } from '../runtime.ts';
+import { withRoom } from '../unread-answers.ts';
 
 /** parameter.v1.ParameterService: each RPC reads its request, calls the core, and writes the response. */
 export function parameterService(runtime: Runtime): UntypedServiceImplementation {
   const service = ParameterServiceService;
   return {
-    getParameter: handleUnary(runtime, service.getParameter.path, getParameter(runtime)),
-    batchGetParameters: handleUnary(runtime, service.batchGetParameters.path, batchGetParameters(runtime)),
-    listParameters: handleUnary(runtime, service.listParameters.path, listParameters(runtime)),
+    getParameter: handleUnary(runtime, service.getParameter.path, withRoom(runtime, getParameter(runtime))),
+    batchGetParameters: handleUnary(
+      runtime,
+      service.batchGetParameters.path,
+      withRoom(runtime, batchGetParameters(runtime)),
+    ),
+    listParameters: handleUnary(runtime, service.listParameters.path, withRoom(runtime, listParameters(runtime))),
     setParameter: handleUnary(runtime, service.setParameter.path, setParameter(runtime)),
     deleteParameter: handleUnary(runtime, service.deleteParameter.path, deleteParameter(runtime)),
     commit: handleUnary(runtime, service.commit.path, commit(runtime)),

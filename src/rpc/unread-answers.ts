@@ -1,0 +1,44 @@
+// A client may ask for large answers and take none of them: HTTP/2 lets it, grpc-js keeps each until the connection ends,
+// and a thousand calls of one connection then hold 4 GB. So what a connection has not taken is counted and bounded, and an
+// answer that is not taken in time is given up, like the messages of a stream.
+import { ParamdError } from '../model/errors.ts';
+import type { Connection } from './connections.ts';
+import type { Answer } from './handle-unary.ts';
+import type { Runtime } from './runtime.ts';
+import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
+
+/** Smaller ones are not worth a listener each: a thousand of them are 4 MiB. */
+const COUNTED_BYTES_MIN = 4 << 10;
+const RETRY_MS = 1000;
+
+/** Refuses a call before it costs anything, and nobody's write after it is done. */
+export function admitAnswer(connection: Connection, { limits }: Runtime, bytes = 0): void {
+  const maximum = limits.unreadBytesPerConnectionMax;
+  if (connection.unreadBytes === 0 || connection.unreadBytes + bytes <= maximum) return;
+  throw new ParamdError({
+    reason: 'RATE_LIMITED',
+    limit: 'unread_bytes_per_connection',
+    maximum,
+    retryMs: RETRY_MS,
+  });
+}
+
+/** For reads: calls that were admitted together may find no room for all their answers. */
+export function withRoom(runtime: Runtime, answer: Answer): Answer {
+  return async (request, call) => {
+    const response = await answer(request, call);
+    if (response.length >= COUNTED_BYTES_MIN) admitAnswer(call.connection, runtime, response.length);
+    return response;
+  };
+}
+
+/** Call it just before the answer is handed to grpc-js. */
+export function answerLeaves(base: BaseCall, connection: Connection, bytes: number, { clock, limits }: Runtime): void {
+  if (bytes < COUNTED_BYTES_MIN || streamIsClosed(base)) return;
+  connection.unreadBytes += bytes;
+  const stall = clock.setTimer(limits.stallMs, () => closeStream(base));
+  base.stream.once('close', () => {
+    connection.unreadBytes -= bytes;
+    stall.cancel();
+  });
+}
