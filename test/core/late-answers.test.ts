@@ -266,6 +266,15 @@ describe('answers of the store that come late', () => {
     expect(two.telemetry.total('log_reads') - reads).to.equal(0);
   });
 
+  it('C10: a watch from now on does not tell what was acknowledged before it', async () => {
+    cluster.channel.route = () => [50];
+    await cluster.run(two.get('a'));
+    const { revision } = await cluster.run(one.set('a', '1'));
+    const reader = two.watch({});
+    await cluster.clock.advance(100);
+    expect(reader.batches).to.deep.equal([{ kind: 'progress', revision }]);
+  });
+
   it('C12: of callers that have left no load remains', async () => {
     await cluster.run(one.set('a', 'x'));
     await cluster.clock.advance(10);

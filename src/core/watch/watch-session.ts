@@ -20,7 +20,6 @@ export interface WatchSessionOptions {
   readonly listing: Listing;
   readonly proof: Proof;
   readonly clock: Clock;
-  readonly stalenessMs: number;
   readonly queueBytesMax: number;
 }
 
@@ -70,13 +69,12 @@ export class WatchSession implements Watch {
   }
 
   async *#open(): AsyncGenerator<WatchBatch, void> {
-    const { tailer, proof, stalenessMs, clock, listing } = this.#options;
+    const { tailer, proof, clock, listing } = this.#options;
     const { startRevision, sendInitial } = this.#spec;
     const deadlineAtMs = clock.monotonicMs() + OPENING_MS_MAX;
     const call = { ...this.#call, signal: this.#left.signal, deadlineAtMs };
-    const need = needOf({ maxStalenessMs: stalenessMs, linearizable: false }, call, stalenessMs, tailer.history);
-    // Resuming needs to know what is compacted now, so its proof begins with the call.
-    await proof.establish(startRevision === 0n ? need : { ...need, sinceMs: call.startedAtMs });
+    // "Now", and what is compacted now, are no earlier than the call.
+    await proof.establish(needOf({ linearizable: true }, call, 0, tailer.history));
     const obstacle = startRevision === 0n ? undefined : this.#obstacle(startRevision);
     if (obstacle !== undefined && !sendInitial) throw new ParamdError(obstacle);
     if (sendInitial && (startRevision === 0n || obstacle !== undefined)) {
