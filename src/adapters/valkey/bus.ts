@@ -101,7 +101,8 @@ export function createValkeyBus(options: ValkeyBusOptions): Bus {
       listener = to;
       if (subscriber.connected()) queueMicrotask(() => subscriber.connected() && tell((it) => it.connected()));
     },
-    state: () => (subscriber.connected() ? 'connected' : 'disconnected'),
+    // Both ways: one that hears but cannot tell leaves the others to their polls.
+    state: () => (subscriber.connected() && options.publishClient.ready ? 'connected' : 'disconnected'),
     suspect: () => subscriber.check(SUSPECT_ANSWER_MS),
     async close() {
       listener = undefined;
