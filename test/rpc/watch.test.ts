@@ -213,6 +213,20 @@ describe('Watch', () => {
     const again = await open();
     await leave(again.watching, again.core);
   });
+
+  it('that the core refuses do not count', async () => {
+    fixture.core.answer.watch = () => {
+      throw new ParamdError({ reason: 'RATE_LIMITED', limit: 'watches', maximum: 1, retryMs: 1000 });
+    };
+    for (let count = 0; count < 5; count++) {
+      const refused = start(fixture.parameters);
+      await until(() => refused.error !== undefined);
+      expect(refused.error?.reason).to.equal('RATE_LIMITED');
+    }
+    fixture.core.answer.watch = undefined;
+    const { watching, core } = await open();
+    await leave(watching, core);
+  });
 });
 
 describe('watch encoders', () => {

@@ -9,19 +9,14 @@ import { batchGetResponse, getResponse, listResponse } from '../responses/read-r
 import { watchEncoders } from '../responses/watch-responses.ts';
 import { commitResponse, deleteResponse, setResponse } from '../responses/write-responses.ts';
 import type { Runtime } from '../runtime.ts';
-import { withRoom } from '../unread-answers.ts';
 
 /** parameter.v1.ParameterService: each RPC reads its request, calls the core, and writes the response. */
 export function parameterService(runtime: Runtime): UntypedServiceImplementation {
   const service = ParameterServiceService;
   return {
-    getParameter: handleUnary(runtime, service.getParameter.path, withRoom(runtime, getParameter(runtime))),
-    batchGetParameters: handleUnary(
-      runtime,
-      service.batchGetParameters.path,
-      withRoom(runtime, batchGetParameters(runtime)),
-    ),
-    listParameters: handleUnary(runtime, service.listParameters.path, withRoom(runtime, listParameters(runtime))),
+    getParameter: handleUnary(runtime, service.getParameter.path, getParameter(runtime), 'read'),
+    batchGetParameters: handleUnary(runtime, service.batchGetParameters.path, batchGetParameters(runtime), 'read'),
+    listParameters: handleUnary(runtime, service.listParameters.path, listParameters(runtime), 'read'),
     setParameter: handleUnary(runtime, service.setParameter.path, setParameter(runtime)),
     deleteParameter: handleUnary(runtime, service.deleteParameter.path, deleteParameter(runtime)),
     commit: handleUnary(runtime, service.commit.path, commit(runtime)),
@@ -74,10 +69,10 @@ function watch({ core, limits }: Runtime): Stream {
     if (call.connection.watches >= limits.watchesPerConnectionMax) {
       throw tooManyWatches('watches_per_connection', limits.watchesPerConnectionMax);
     }
-    watches++;
-    call.connection.watches++;
     const encode = spec.includePrevious ? withPrevious : withoutPrevious;
     const watching = core.watch(spec, call);
+    watches++;
+    call.connection.watches++;
     const close = (): void => watching.close();
     call.signal.addEventListener('abort', close);
     try {
