@@ -63,8 +63,8 @@ export class WritePath {
       telemetry.add('writes_refused');
       throw new ParamdError(refusalFailure(outcome.refusal, write));
     }
-    // A failover has lost it before its answer came.
-    if (tailer.history.isLost(outcome.revision)) throw unknownOutcome(write);
+    // A failover has lost it before its answer came. What is remembered of it is not lost.
+    if (!outcome.replayed && tailer.history.isLost(outcome.revision)) throw unknownOutcome(write);
     telemetry.add('writes');
     return { revision: outcome.revision, parameters: await this.#parameters(write, outcome, call) };
   }
