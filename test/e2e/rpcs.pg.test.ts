@@ -53,6 +53,23 @@ describe('two replicas over their sockets', function () {
     expect(intOf((await one.get({ key: 'cond' })).parameter)).to.equal(2);
   });
 
+  it('set and commit: validate_only tells what would be, whatever is left as it is', async () => {
+    const labels = new Map(Array.from({ length: 20 }, (_, at) => [`label${at}`, 'x'.repeat(200)]));
+    await one.set({ key: 'try', value: int(1), labels });
+    const change = { key: 'try', labels: new Map([['team', 'a']]), removeLabels: ['label3'] };
+    const tried = (await two.set({ ...change, validateOnly: true })).parameter!;
+    const checked = await two.commit({
+      operations: [setOf('try:new', int(2)), deleteOf('try:missing', true), setOf('try', int(3))],
+      validateOnly: true,
+    });
+    expect(checked.revision).to.equal(0n);
+    expect(checked.parameters.map(intOf)).to.deep.equal([2, 3]);
+    expect(checked.parameters.map((parameter) => parameter.labels.size)).to.deep.equal([0, 20]);
+    const done = (await two.set(change)).parameter!;
+    expect(tried).to.deep.equal({ ...done, revision: 0n, updateTime: tried.updateTime });
+    expect(intOf(tried)).to.equal(1);
+  });
+
   it('delete: conditions, allow_missing, validate_only and request_id', async () => {
     const { revision } = (await one.set({ key: 'gone', value: int(1) })).parameter!;
     expect((await two.delete({ key: 'gone', validateOnly: true })).revision).to.equal(0n);
