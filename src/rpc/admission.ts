@@ -5,8 +5,11 @@ import type { Runtime } from './runtime.ts';
 import { metadataBytes } from './transport.ts';
 import { admitAnswer } from './unread-answers.ts';
 
-/** Health is always told: above all when this replica closes, or has too much to do. */
-export type Admission = 'limited' | 'always';
+/**
+ * Of a read the answer too can be refused, as it has changed nothing. Health is always told: above all when this replica
+ * closes, or has too much to do.
+ */
+export type Admission = 'limited' | 'read' | 'always';
 
 /** Refuses a call before it costs anything. */
 export function admit(admission: Admission, runtime: Runtime, connection: Connection, metadata: Metadata): void {

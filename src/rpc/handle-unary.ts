@@ -8,7 +8,7 @@ import { IncomingCall } from './incoming-call.ts';
 import type { Runtime } from './runtime.ts';
 import { type CallStatus, CallStatusError, plainStatus, statusOf, unforeseenStatus } from './status-table.ts';
 import { type AnyServerCall, baseCall } from './transport.ts';
-import { answerLeaves } from './unread-answers.ts';
+import { admitAnswer, answerLeaves } from './unread-answers.ts';
 
 /** A handler: from the bytes of the request to those of the response. */
 export type Answer = (request: Buffer, call: IncomingCall) => Promise<Buffer> | Buffer;
@@ -29,6 +29,7 @@ export function handleUnary(
 
     const succeed = (response: Buffer): void => {
       if (isAnswered) return;
+      if (admission === 'read') admitAnswer(connection, runtime, response.length);
       isAnswered = true;
       call?.answered();
       open.settled(base);
@@ -59,7 +60,7 @@ export function handleUnary(
         incoming.abort(new ParamdError({ reason: 'CANCELLED' }));
       });
       const response = answer(grpcCall.request, incoming);
-      if (response instanceof Promise) response.then(succeed, fail);
+      if (response instanceof Promise) response.then(succeed).catch(fail);
       else succeed(response);
     } catch (error) {
       fail(error);

@@ -3,7 +3,6 @@
 // answer that is not taken in time is given up, like the messages of a stream.
 import { ParamdError } from '../model/errors.ts';
 import type { Connection } from './connections.ts';
-import type { Answer } from './handle-unary.ts';
 import type { Runtime } from './runtime.ts';
 import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
 
@@ -11,7 +10,7 @@ import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
 const COUNTED_BYTES_MIN = 4 << 10;
 const RETRY_MS = 1000;
 
-/** Refuses a call before it costs anything, and nobody's write after it is done. */
+/** Before a call costs anything; and once more, with its size, before an answer leaves: others may have taken the room. */
 export function admitAnswer(connection: Connection, { limits }: Runtime, bytes = 0): void {
   const maximum = limits.unreadBytesPerConnectionMax;
   if (connection.unreadBytes === 0 || connection.unreadBytes + bytes <= maximum) return;
@@ -21,15 +20,6 @@ export function admitAnswer(connection: Connection, { limits }: Runtime, bytes =
     maximum,
     retryMs: RETRY_MS,
   });
-}
-
-/** For reads: calls that were admitted together may find no room for all their answers. */
-export function withRoom(runtime: Runtime, answer: Answer): Answer {
-  return async (request, call) => {
-    const response = await answer(request, call);
-    if (response.length >= COUNTED_BYTES_MIN) admitAnswer(call.connection, runtime, response.length);
-    return response;
-  };
 }
 
 /** Call it just before the answer is handed to grpc-js. */

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { GetParameterRequest, ParameterServiceService } from '../../gen/parameter/v1/parameter_service.ts';
+import type { Read } from '../../src/core/api.ts';
 import { encodeParameter } from '../../src/rpc/parameter-codec.ts';
 import { aParameter, FRESH } from './fake-core.ts';
 import { type Fixture, type RawCall, rawCall, startFixture, until } from './rpc-fixture.ts';
@@ -29,7 +30,13 @@ describe('answers that nobody reads (C15)', () => {
     return [first, ...others];
   }
 
-  it('are bounded for each connection, and leave others alone', async () => {
+  it('are bounded for each connection, also when they come at once, and leave others alone', async () => {
+    let asked = 0;
+    const { promise, resolve } = Promise.withResolvers<Read>();
+    fixture.core.answer.get = () => {
+      if (++asked === 5) resolve({ parameter: encodeParameter(large), freshness: FRESH });
+      return promise;
+    };
     const calls = await unread(5);
     expect(fixture.outcomes.map(({ status }) => status).toSorted()).to.deep.equal([
       ...['OK', 'OK'],
