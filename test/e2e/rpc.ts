@@ -82,6 +82,12 @@ export function text(value: string): Value {
   return { kind: { $case: 'stringValue', value } };
 }
 
+/** Of a string_value; '': no parameter, or another kind. */
+export function textOf(parameter: { readonly value?: Value | undefined } | undefined): string {
+  const kind = parameter?.value?.kind;
+  return kind?.$case === 'stringValue' ? kind.value : '';
+}
+
 export function int(value: number | bigint): Value {
   return { kind: { $case: 'intValue', value: BigInt(value) } };
 }

@@ -180,6 +180,20 @@ describe('Valkey that fails under load', function () {
     rmSync(dump, { force: true });
   });
 
+  it('C13: out of memory: what is written over stays there, old, while announcements go on', async () => {
+    await connected();
+    await underLoad(() =>
+      client(async (valkeyClient) => {
+        await valkeyClient.config('SET', 'maxmemory-policy', 'noeviction');
+        await valkeyClient.config('SET', 'maxmemory', '1');
+        await sleep(campaignMs(700));
+        for (const replica of fleet.replicas) expect(await busState(replica)).to.equal(BusState.BUS_STATE_CONNECTED);
+        await valkeyClient.config('SET', 'maxmemory', '256mb');
+        await valkeyClient.config('SET', 'maxmemory-policy', 'allkeys-lru');
+      }),
+    );
+  });
+
   it('C13: garbage in entries, entries of other keys, and garbage and old messages on the channel', async () => {
     await connected();
     await underLoad(() =>

@@ -3,7 +3,7 @@ import type { WatchResponse } from '../../gen/parameter/v1/parameter_service.ts'
 import { requireValkey } from '../support/servers.ts';
 import { campaignMs, eventually, repeating } from './eventually.ts';
 import { type Fleet, type FleetReplica, startFleet } from './replicas.ts';
-import { deleteOf, int, setOf } from './rpc.ts';
+import { deleteOf, int, setOf, text, textOf } from './rpc.ts';
 import { expectDense, expectFaithful, type Logged, storedLog } from './watch-checker.ts';
 
 const KEYS = Array.from({ length: 12 }, (_, at) => `h:${'abc'[at % 3]}:${at}`);
@@ -113,6 +113,35 @@ describe('watches through two replicas under concurrent writers', function () {
       expectFaithful(watch.responses, log, { from: startRevision, matches: () => true });
     }
     for (const replica of fleet.replicas) await eventually(async () => (await replica.stats({})).watchers === 0n);
+  });
+
+  it('C10: the largest Commits are one response each, with all that they replaced, live and from the log', async () => {
+    const [one, two] = fleet.replicas as [FleetReplica, FleetReplica];
+    const keys = Array.from({ length: 300 }, (_, at) => `large:${at}`);
+    const commit = (fill: string) =>
+      two.commit({ operations: keys.map((key) => setOf(key, text(fill.repeat(4_500)))) });
+    const first = await commit('a');
+    const live = [one, two].map((replica) => replica.watch({ prefixes: ['large:'], includePrevious: true }));
+    const snapshot = one.watch({ prefixes: ['large:'], sendInitial: true });
+    for (const watch of [...live, snapshot]) await watch.begun();
+    await commit('b');
+    const last = await commit('c');
+    const startRevision = first.revision + 1n;
+    const resumed = [one, two].map((replica) =>
+      replica.watch({ prefixes: ['large:'], includePrevious: true, startRevision }),
+    );
+    for (const watch of [...live, ...resumed]) {
+      await watch.reached(last.revision);
+      watch.cancel();
+      expect(watch.changes.map(({ events }) => events.length)).to.deep.equal([300, 300]);
+      const previous = watch.events.map((event) => textOf(event.previous)[0]);
+      expect(previous.join('')).to.equal('a'.repeat(300) + 'b'.repeat(300));
+    }
+    await snapshot.reached(last.revision);
+    snapshot.cancel();
+    expect(stateOf(snapshot.responses)).to.deep.equal(
+      Object.fromEntries(keys.sort().map((key) => [key, String(last.revision)])),
+    );
   });
 });
 
