@@ -8,8 +8,10 @@ export interface CallLogOptions {
   readonly linesPerSecondMax: number;
 }
 
-/** A defect or lost data: always logged. */
-const DEFECTS: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
+/** Always logged. */
+const DEFECTS: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN']);
+/** For operators to know. A caller can bring these about at will, by a revision that never was: they are rationed. */
+const TROUBLE: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DATA_LOSS']);
 const WINDOW_MS = 1000;
 
 /**
@@ -73,6 +75,6 @@ export function observeBoth(first: CallObserver, second: CallObserver): CallObse
 /** Load balancers ask for health all the time: `grpc.health.v1.Health` and reflection are of little interest. */
 function levelOf(method: string, { status }: CallOutcome): 'error' | 'warn' | 'info' | 'debug' {
   if (DEFECTS.has(status)) return 'error';
-  if (status === 'UNAVAILABLE') return 'warn';
+  if (TROUBLE.has(status)) return 'warn';
   return method.startsWith('/grpc.') ? 'debug' : 'info';
 }
