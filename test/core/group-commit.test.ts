@@ -76,11 +76,13 @@ describe('group commit', () => {
   let answers: ((batch: Batch) => Promise<Committed> | Committed)[];
   let commits: GroupCommit;
   let revision: bigint;
+  let committed: (batch: Batch) => void;
 
   beforeEach(() => {
     batches = [];
     answers = [];
     revision = 0n;
+    committed = () => {};
     let ids = 0;
     const store = {
       async commit(batch: Batch): Promise<Committed> {
@@ -95,7 +97,7 @@ describe('group commit', () => {
       newBatchId: () => String(++ids),
       expected: () => ({ epochId: 'e', applied: 0n, batchIdAtApplied: '' }),
       epochResolved: async () => {},
-      committed: () => {},
+      committed: (batch) => committed(batch),
     });
   });
 
@@ -123,6 +125,16 @@ describe('group commit', () => {
     answers.push((batch) => new Promise((resolve) => (release = () => resolve(done(batch)))));
     return () => release();
   }
+
+  it('goes on after a defect in what follows a commit', async () => {
+    committed = () => {
+      throw new Error('a defect');
+    };
+    const failed = await clock.until(submit(['a']).catch((error: unknown) => error));
+    expect(failed).to.be.an('error').with.property('message', 'a defect');
+    committed = () => {};
+    expect((await clock.until(submit(['b']))).done).to.equal(true);
+  });
 
   it('lets connections take turns', async () => {
     const release = hold();

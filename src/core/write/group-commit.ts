@@ -169,8 +169,13 @@ export class GroupCommit {
 
   async #finish({ waiting, batch }: Sent, answer: Answer): Promise<void> {
     if ('error' in answer) return this.#failed(waiting, answer.error);
-    this.#options.committed(batch, answer.committed);
-    for (const [at, { done }] of waiting.entries()) done.resolve(answer.committed.outcomes[at]!);
+    try {
+      this.#options.committed(batch, answer.committed);
+      for (const [at, { done }] of waiting.entries()) done.resolve(answer.committed.outcomes[at]!);
+    } catch (error) {
+      // A defect; writing goes on.
+      for (const { done } of waiting) done.reject(error);
+    }
   }
 
   /** One bad write fails alone: the others are committed without it. */
