@@ -14,6 +14,9 @@ import { type Fleet, type FleetReplica, startFleet } from './replicas.ts';
 import { int, intOf, setOf } from './rpc.ts';
 import { query } from './watch-checker.ts';
 
+/** Few near entries, so that the shared cache has much to say. */
+const SETTINGS = { PARAMD_NEAR_CACHE_ENTRIES: '20', PARAMD_LOADS_CONCURRENT_MAX: '2' };
+
 describe('Valkey that fails under load', function () {
   this.timeout(40_000 + campaignMs(5000));
   let valkey: TestServer;
@@ -23,10 +26,7 @@ describe('Valkey that fails under load', function () {
   before(async function () {
     requireValkey(this);
     valkey = await startValkey();
-    await valkey.stop();
-    // Absent at the start of all replicas. Few near entries, so that the shared cache has much to say.
-    const settings = { PARAMD_NEAR_CACHE_ENTRIES: '20', PARAMD_LOADS_CONCURRENT_MAX: '2' };
-    fleet = await startFleet({ valkeyUrl: valkey.url, settings });
+    fleet = await startFleet({ valkeyUrl: valkey.url, settings: SETTINGS });
     [one, two] = fleet.replicas as [FleetReplica, FleetReplica];
   });
   after(async () => {
@@ -35,14 +35,13 @@ describe('Valkey that fails under load', function () {
   });
 
   const busState = async (replica: FleetReplica) => (await replica.stats({})).busState;
-  const connected = async () => {
-    for (const replica of fleet.replicas) {
+  const connected = async (which = fleet) => {
+    for (const replica of which.replicas) {
       await eventually(async () => (await busState(replica)) === BusState.BUS_STATE_CONNECTED);
     }
   };
   const loads: Load[] = [];
-  const startLoad = () => {
-    const { replicas, databaseUrl } = fleet;
+  const startLoad = ({ replicas, databaseUrl }: Fleet) => {
     loads.push(new Load({ writers: replicas, readers: replicas, databaseUrl }));
     return loads.at(-1)!;
   };
@@ -56,14 +55,14 @@ describe('Valkey that fails under load', function () {
       opened.disconnect();
     }
   };
-  const sharedHits = async () => {
-    const stats = await Promise.all(fleet.replicas.map((replica) => replica.stats({})));
+  const sharedHits = async ({ replicas }: Fleet) => {
+    const stats = await Promise.all(replicas.map((replica) => replica.stats({})));
     return stats.reduce((sum, { tiers }) => sum + tiers.find(({ tier }) => tier === Tier.TIER_SHARED_CACHE)!.hits, 0n);
   };
 
   /** A fault in the middle of a load, which checks C3, C5, C8 of every answer. */
-  async function underLoad(fault: (load: Load) => Promise<void>, more?: (load: Load) => void) {
-    const load = startLoad();
+  async function underLoad(fault: (load: Load) => Promise<void>, which = fleet) {
+    const load = startLoad(which);
     await sleep(campaignMs(400));
     await fault(load);
     await sleep(campaignMs(400));
@@ -72,17 +71,24 @@ describe('Valkey that fails under load', function () {
     expect(load.writeFailures.map(String)).to.deep.equal([]);
     expect(load.degraded).to.have.length(0);
     expect(load.answers.length).to.be.above(100);
-    more?.(load);
   }
 
   it('C5, C13: absent at the start, and coming later', async () => {
-    expect(await busState(one)).to.equal(BusState.BUS_STATE_DISCONNECTED);
-    await underLoad(async () => {
-      await valkey.start();
-      await connected();
-      const before = await sharedHits();
-      await eventually(async () => (await sharedHits()) > before + 20n);
-    });
+    const late = await startValkey();
+    await late.stop();
+    const waiting = await startFleet({ valkeyUrl: late.url, databaseUrl: fleet.databaseUrl, settings: SETTINGS });
+    try {
+      for (const replica of waiting.replicas) expect(await busState(replica)).to.equal(BusState.BUS_STATE_DISCONNECTED);
+      await underLoad(async () => {
+        await late.start();
+        await connected(waiting);
+        const before = await sharedHits(waiting);
+        await eventually(async () => (await sharedHits(waiting)) > before + 20n);
+      }, waiting);
+    } finally {
+      await waiting.close();
+      await late.close();
+    }
   });
 
   it('C5, C6: killed and started again; writes wait for nothing', async () => {
