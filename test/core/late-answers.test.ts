@@ -275,6 +275,23 @@ describe('answers of the store that come late', () => {
     expect(reader.batches).to.deep.equal([{ kind: 'progress', revision }]);
   });
 
+  it('C7: a TTL that ends while the store is away takes no answer away', async () => {
+    await cluster.run(one.write([{ ...LABELS_ONLY, value: VALUE, cacheTtlNs: 1_000_000_000n }]));
+    await cluster.run(one.get('a'));
+    cluster.store.fail('unreachable');
+    cluster.valkey.load();
+    await cluster.clock.advance(10_000);
+    const single = await cluster.run(one.get('a'));
+    expect(textOf(single.parameter)).to.equal('x');
+    expect(single.freshness.degraded).to.equal(true);
+    const many = await cluster.run(one.core.getMany(['a'], { linearizable: false }, one.call()));
+    expect(many.parameters.map(textOf)).to.deep.equal(['x']);
+    expect(many.freshness.degraded).to.equal(true);
+    cluster.store.fail('none');
+    await cluster.clock.advance(2_000);
+    expect((await cluster.run(one.get('a'))).freshness.servedFrom).to.equal('store');
+  });
+
   it('C12: of callers that have left no load remains', async () => {
     await cluster.run(one.set('a', 'x'));
     await cluster.clock.advance(10);

@@ -72,10 +72,11 @@ export class BatchRead {
 
   /** Of each key something that may be current, from the nearest tier that has it. */
   async #gather(keys: readonly string[], need: Need): Promise<ReadonlyMap<string, Candidate>> {
-    const { view, telemetry } = this.#options;
+    const { view, tailer, telemetry } = this.#options;
     const candidates = new Map<string, Candidate>();
+    const isAway = need.mayDegrade && !tailer.storeReachable;
     for (const key of keys) {
-      const entry = view.held(key);
+      const entry = isAway ? view.known(key) : view.held(key);
       if (entry !== undefined) candidates.set(key, { encoded: entry.encoded, asOf: undefined, tier: 'near-cache' });
     }
     telemetry.add('near_hits', candidates.size);
@@ -155,7 +156,7 @@ export class BatchRead {
       if (candidate === undefined) return undefined;
       const current =
         candidate.asOf === undefined
-          ? view.held(key)?.encoded === candidate.encoded
+          ? view.known(key)?.encoded === candidate.encoded
           : view.isCurrent(key, candidate.asOf);
       if (!current) return undefined;
       if (candidate.encoded === null) missingKeys.push(key);

@@ -85,11 +85,13 @@ export class CacheView implements View {
 
   /** The entry of the near cache, unless it is too old by its TTL or older than what was acknowledged here. */
   held(key: string): NearEntry | undefined {
-    if (this.floors.of(key) > this.#applied) return undefined;
-    const entry = this.near.get(key);
-    if (entry === undefined || entry.expiresAtMs > this.#clock.monotonicMs()) return entry;
-    this.near.delete(key);
-    return undefined;
+    const entry = this.known(key);
+    return entry !== undefined && entry.expiresAtMs > this.#clock.monotonicMs() ? entry : undefined;
+  }
+
+  /** Whatever its TTL, which says when to ask the store again: the best known answer while it is away (C7). */
+  known(key: string): NearEntry | undefined {
+    return this.floors.of(key) > this.#applied ? undefined : this.near.get(key);
   }
 
   /** The one rule, and C1. */

@@ -123,7 +123,7 @@ export class ReadPath {
   async #degraded(key: string, need: Need): Promise<Read | undefined> {
     const { view, tailer, lease, proof, telemetry } = this.#options;
     if (!proof.reflects(need) || view.floors.of(key) > tailer.applied) return undefined;
-    const entry = view.held(key) ?? (await this.#lookUp(key));
+    const entry = view.known(key) ?? (await this.#lookUp(key));
     const ageMs = lease.ageMs();
     if (entry === undefined || !Number.isFinite(ageMs) || !proof.reflects(need)) return undefined;
     if ('asOf' in entry && !view.isCurrent(key, entry.asOf)) return undefined;
