@@ -38,7 +38,7 @@ function lineOf(error: ParamdRpcError, target: string): string {
       if (/ENOTFOUND|EAI_AGAIN|Name resolution/i.test(error.message)) {
         return `${target} is not a known host; give --target / PARAMD_TARGET`;
       }
-      return `no connection to ${target} (${error.message}); if it speaks TLS, give --tls or --tls-ca, if not, leave them out`;
+      return `no connection to ${target} (${causeOf(error.message)}); ${tlsHint(error.message)}`;
     case status.DEADLINE_EXCEEDED:
       return `no answer from ${target} in time; --timeout waits longer, --target / PARAMD_TARGET asks another one`;
     case status.UNIMPLEMENTED:
@@ -48,6 +48,19 @@ function lineOf(error: ParamdRpcError, target: string): string {
     default:
       return `${error.message} (${error.status} from ${target})`;
   }
+}
+
+/** grpc-js wraps the error of the connection in those of its channel and balancer. */
+function causeOf(message: string): string {
+  const innermost = message.split('Last error: ').at(-1) ?? message;
+  return innermost.replace(/\s*(?:\(\d{4}-[^)]*\))?\. Resolution note:.*$/, '').replace(/^Error: /, '');
+}
+
+function tlsHint(message: string): string {
+  if (/certificate required/.test(message)) return 'give --tls-cert and --tls-key: it demands a certificate of yours';
+  if (/altnames/.test(message)) return 'give the name in its certificate by --tls-server-name';
+  if (/certificate/.test(message)) return 'give the authority of its certificate by --tls-ca';
+  return 'if it speaks TLS, give --tls or --tls-ca, if not, leave them out';
 }
 
 /**

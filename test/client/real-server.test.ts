@@ -138,10 +138,18 @@ describe('client over TLS', () => {
   });
 
   it('says what to do without, or with the wrong authority', async () => {
-    for (const tls of [[], ['--tls'], ['--tls-ca', at('ca.pem'), '--tls-server-name', 'elsewhere']]) {
+    const ways: [tls: string[], way: RegExp][] = [
+      [[], /; if it speaks TLS, give --tls or --tls-ca/],
+      [['--tls'], /; give the authority of its certificate by --tls-ca/],
+      [['--tls-ca', at('ca.pem')], /; give --tls-cert and --tls-key/],
+      [['--tls-ca', at('ca.pem'), '--tls-server-name', 'elsewhere'], /; give the name .* by --tls-server-name/],
+    ];
+    for (const [tls, way] of ways) {
       const { code, err } = await paramd('get', 'k', ...tls);
       expect(code, tls.join(' ')).to.equal(5);
-      expect(err, tls.join(' ')).to.match(/^paramd: no connection to .*--tls.*\n$/);
+      expect(err, tls.join(' '))
+        .to.match(/^paramd: no connection to .*\n$/)
+        .and.to.match(way);
     }
   });
 });
