@@ -13,6 +13,11 @@ export class History {
     this.#epochs = epochs;
   }
 
+  /** The same with the present epoch as somebody told it later, who knows that more was lost. */
+  with(present: Epoch): History {
+    return new History([...this.#epochs.slice(0, -1), present]);
+  }
+
   /**
    * Was this number lost in a failover, or never issued? The last number before an epoch is no revision either, but
    * stands for "everything before the epoch": it is what a replica has applied when the epoch begins.

@@ -214,6 +214,7 @@ export class Tailer {
       return false;
     }
     if (head.compactRevision > this.#compactRevision) this.#compactRevision = head.compactRevision;
+    if (head.epoch.lostAfter < this.#history.epoch.lostAfter) this.#history = this.#history.with(head.epoch);
     if (!lease.observe(asked.start, head, this.#applied, this.#batchId)) {
       this.#changeEpochSoon(head);
       return false;

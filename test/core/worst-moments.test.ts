@@ -11,7 +11,7 @@ const LABELS_ONLY = {
 
 const VALUE = { kind: 'string_value', encoded: Buffer.from([0x0a, 1, 0x78]) } as const;
 
-describe('answers of the store that come late', () => {
+describe('the core at its worst moments', () => {
   let cluster: Cluster;
   let one: Replica;
   let two: Replica;
@@ -43,6 +43,24 @@ describe('answers of the store that come late', () => {
     await cluster.clock.advance(2_000);
     expect(cluster.store.knownEpochs.map(({ number }) => number)).to.deep.equal([0n, 1n]);
     expect(await cluster.run(two.text('a', { atLeastRevision: revision }))).to.equal('after');
+  });
+
+  it('C2: what another replica found to be lost later is lost here too', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(10);
+    // Another primary, promoted apart, has written other revisions with the numbers 8 to 10.
+    for (const { gate } of [one, two]) gate.close();
+    cluster.store.crash({ loseAfter: 7n });
+    const stranger = await cluster.addReplica();
+    for (let at = 8; at <= 10; at++) await cluster.run(stranger.set('a', `other ${at}`));
+    cluster.store.setIncarnation('after-failover');
+    await cluster.clock.advance(3_000);
+    expect(await cluster.run(stranger.text('a', { atLeastRevision: 9n }))).to.equal('other 10');
+    for (const { gate } of [one, two]) gate.open();
+    await cluster.clock.advance(3_000);
+    expect(cluster.store.knownEpochs.at(-1)?.lostAfter).to.equal(7n);
+    expect((await cluster.run(failureOf(stranger.get('a', { atLeastRevision: 9n })))).reason).to.equal('REVISION_LOST');
+    expect(await cluster.run(stranger.text('a', { atLeastRevision: 7n }))).to.equal('other 10');
   });
 
   it('C5: what a batch loaded and a failover lost is not taken for current in the new epoch', async () => {
