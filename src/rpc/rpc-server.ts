@@ -103,9 +103,12 @@ function addServices(server: Server, runtime: Runtime, serving: Serving): void {
   server.addService(passThrough(ParameterServiceService), parameterService(runtime));
   server.addService(passThrough(CacheServiceService), cacheService(runtime));
   server.addService(healthDefinition, healthService(runtime, serving));
-  const reflection = { ServerReflectionInfo: handleReflection(runtime, loadDescriptors()) };
-  server.addService(reflectionDefinition('v1'), reflection);
-  server.addService(reflectionDefinition('v1alpha'), reflection);
+  const descriptors = loadDescriptors();
+  for (const version of ['v1', 'v1alpha'] as const) {
+    const definition = reflectionDefinition(version);
+    const path = definition.ServerReflectionInfo!.path;
+    server.addService(definition, { ServerReflectionInfo: handleReflection(runtime, path, descriptors) });
+  }
 }
 
 /** Bytes of HTTP/2's connection preface: who has not sent so much has said nothing. */

@@ -121,6 +121,12 @@ describe('reflection', () => {
     expect(error.code).to.equal(Code.INVALID_ARGUMENT);
   });
 
+  it('is observed like every call', async () => {
+    for (const status of ['OK', 'INVALID_ARGUMENT']) {
+      await until(() => fixture.outcomes.some((o) => o.method.includes('ServerReflection') && o.status === status));
+    }
+  });
+
   it('is enough for buf curl', async () => {
     const run = promisify(execFile);
     const url = `http://127.0.0.1:${fixture.server.port}`;

@@ -6,8 +6,9 @@ import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type DescriptorProto, type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status as Code, type handleBidiStreamingCall, type ServiceDefinition } from '@grpc/grpc-js';
 import { descriptorImage } from '../descriptor-image.ts';
+import { statusName } from '../handle-unary.ts';
 import type { Runtime } from '../runtime.ts';
-import { statusOf } from '../status-table.ts';
+import { type CallStatus, plainStatus, statusOf } from '../status-table.ts';
 import { baseCall } from '../transport.ts';
 import { healthDescriptor } from './health-descriptor.ts';
 import { definitionOf } from './pass-through.ts';
@@ -83,12 +84,26 @@ function* symbolsOfMessage(message: DescriptorProto, scope: string): Generator<s
 }
 
 /** One answer for each question, in order; the client takes its time. */
-export function handleReflection(runtime: Runtime, descriptors: Descriptors): handleBidiStreamingCall<Buffer, Buffer> {
+export function handleReflection(
+  runtime: Runtime,
+  path: string,
+  descriptors: Descriptors,
+): handleBidiStreamingCall<Buffer, Buffer> {
   return (call) => {
     const base = baseCall(call);
+    const { peer } = runtime.connectionOf(base);
+    const ended = runtime.observer.started(path);
+    let status = Code.CANCELLED;
+    const fail = (told: CallStatus): void => {
+      status = told.code;
+      call.emit('error', told);
+    };
     runtime.open.settled(base);
-    runtime.streams.add(base, ({ failure }) => call.emit('error', statusOf(failure)));
-    base.stream.once('close', () => runtime.streams.remove(base));
+    runtime.streams.add(base, ({ failure }) => fail(statusOf(failure)));
+    base.stream.once('close', () => {
+      runtime.streams.remove(base);
+      ended({ status: statusName(status), peer });
+    });
     call.on('error', () => undefined);
     call.on('data', (question: Buffer) => {
       try {
@@ -97,10 +112,13 @@ export function handleReflection(runtime: Runtime, descriptors: Descriptors): ha
           call.once('drain', () => call.resume());
         }
       } catch {
-        call.emit('error', { code: Code.INVALID_ARGUMENT, details: 'the bytes are no ServerReflectionRequest' });
+        fail(plainStatus(Code.INVALID_ARGUMENT, 'the bytes are no ServerReflectionRequest'));
       }
     });
-    call.on('end', () => call.end());
+    call.on('end', () => {
+      if (status === Code.CANCELLED) status = Code.OK;
+      call.end();
+    });
   };
 }
 
