@@ -15,7 +15,10 @@ describe('two replicas over their sockets', function () {
   let one: FleetReplica;
   let two: FleetReplica;
   before(async function () {
-    fleet = await startFleet({ valkeyUrl: requireValkey(this) });
+    fleet = await startFleet({
+      valkeyUrl: requireValkey(this),
+      settings: { PARAMD_SHARED_CACHE_TIMEOUT_MS: '1000' },
+    });
     [one, two] = fleet.replicas as [FleetReplica, FleetReplica];
     for (const replica of fleet.replicas) await eventually(async () => (await replica.stats({})).busState === 1);
   });
@@ -124,11 +127,16 @@ describe('two replicas over their sockets', function () {
   });
 
   it('a value comes from each tier in turn, which freshness tells', async () => {
-    await one.set({ key: 'tiers', value: int(1) });
-    const servedFrom = async (replica: FleetReplica) => (await replica.get({ key: 'tiers' })).freshness!.servedFrom;
-    expect(await servedFrom(one)).to.equal(Tier.TIER_NEAR_CACHE);
-    expect(await servedFrom(two)).to.equal(Tier.TIER_SHARED_CACHE);
-    expect(await servedFrom(two)).to.equal(Tier.TIER_NEAR_CACHE);
+    const servedFrom = async (replica: FleetReplica, key: string) => (await replica.get({ key })).freshness!.servedFrom;
+    // Nobody waits for the shared cache to be filled, so the other replica may come too early; then with another key.
+    let key = '';
+    await eventually(async () => {
+      key = `${key}x`;
+      await one.set({ key: `tiers:${key}`, value: int(1) });
+      expect(await servedFrom(one, `tiers:${key}`)).to.equal(Tier.TIER_NEAR_CACHE);
+      return (await servedFrom(two, `tiers:${key}`)) === Tier.TIER_SHARED_CACHE;
+    });
+    expect(await servedFrom(two, `tiers:${key}`)).to.equal(Tier.TIER_NEAR_CACHE);
     const strict = await one
       .get({ key: 'tiers:none', consistency: consistency({ linearizable: true }) })
       .catch((e) => e);
