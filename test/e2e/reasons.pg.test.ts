@@ -29,7 +29,9 @@ describe('every reason of error_reason.proto, provoked over the socket', functio
     fleet = await startFleet({ count: 1 });
     replica = fleet.replicas[0]!;
     proxy = await startProxy(Number(new URL(fleet.databaseUrl).port));
-    apart = await fleet.add({ DATABASE_URL: proxy.through(fleet.databaseUrl) });
+    // It answers within a second, so that the deadlines of calls need not be short, which a busy machine would miss.
+    const way = { DATABASE_URL: proxy.through(fleet.databaseUrl) };
+    apart = await fleet.add({ ...way, PARAMD_UNARY_TIMEOUT_MS: '1000' });
     await replica.set({ key: 'known', value: int(1) });
   });
   after(async () => {
@@ -250,15 +252,13 @@ describe('every reason of error_reason.proto, provoked over the socket', functio
   it('CONSISTENCY_NOT_MET shortly before the deadline, with the store too slow to prove it', async () => {
     await apart.get({ key: 'known' });
     const { appliedRevision } = await apart.stats({});
-    proxy.mode = { delayMs: 400 };
-    const startedAtMs = performance.now();
-    await expectFailure(apart.get({ key: 'known', consistency: consistency({ linearizable: true }) }, 300), {
+    proxy.mode = { delayMs: 700 };
+    await expectFailure(apart.get({ key: 'known', consistency: consistency({ linearizable: true }) }), {
       code: status.UNAVAILABLE,
       reason: 'CONSISTENCY_NOT_MET',
       metadata: { revision: `^${appliedRevision}$` },
       retry: true,
     });
-    expect(performance.now() - startedAtMs).to.be.below(300);
   });
 
   it('OUTCOME_UNKNOWN, to be retried exactly if it had a request_id', async () => {
@@ -266,7 +266,7 @@ describe('every reason of error_reason.proto, provoked over the socket', functio
     proxy.mode = 'freeze';
     const unknown = { code: status.UNAVAILABLE, reason: 'OUTCOME_UNKNOWN' };
     const request = { key: 'unknown', value: int(1), requestId: 'unknown-1' };
-    const calls = [apart.set(request, 500), apart.set({ key: 'unknown', value: int(2) }, 500)];
+    const calls = [apart.set(request), apart.set({ key: 'unknown', value: int(2) })];
     const [first, second] = calls.map(failureOf);
     await expectFailure(first!.then(thrown), { ...unknown, retry: true });
     // It waits behind the first one, and leaves unsent.
@@ -275,7 +275,7 @@ describe('every reason of error_reason.proto, provoked over the socket', functio
     const done = (await apart.set(request)).parameter!;
     expect(done.version).to.equal(2n);
     proxy.mode = 'freeze';
-    await expectFailure(apart.set({ key: 'unknown', value: int(3) }, 500), { ...unknown, retry: false });
+    await expectFailure(apart.set({ key: 'unknown', value: int(3) }), { ...unknown, retry: false });
   });
 
   it('DRAINING ends watches, and refuses calls on connections that are still open', async () => {
