@@ -12,7 +12,7 @@ import { extend, openUpkeep } from './upkeep.ts';
 
 export interface PostgresStoreOptions {
   readonly connection: PostgresConnection;
-  /** Connections for reads; three more are for writes, the tailer and upkeep. Default 8. */
+  /** Connections for reads; four more are for writes, the tailer (two) and upkeep. Default 8. */
   readonly poolMax?: number;
   readonly timeouts?: Partial<PostgresTimeouts>;
   /** Revisions in one partition of the log: the least that compaction drops at once. Default 1,000,000. */
@@ -54,7 +54,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     });
   const reads = lane('reads', options.poolMax ?? POOL_MAX, timeouts.readMs);
   const writes = lane('writes', 1, timeouts.writeMs);
-  const tailer = lane('tailer', 1, timeouts.tailerMs);
+  // Two, so that a long page of the log does not hold up the head reads that prove freshness.
+  const tailer = lane('tailer', 2, timeouts.tailerMs);
   const upkeep = lane('upkeep', 1, timeouts.upkeepMs);
   const close = async () => {
     await Promise.all([reads, writes, tailer, upkeep].map((each) => each.close()));

@@ -4,7 +4,7 @@ import { newer, type Revision } from '../../model/revision.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { ParameterCodec } from '../../ports/codec.ts';
 import type { SharedCache, SharedEntry } from '../../ports/shared-cache.ts';
-import type { EpochChange, View } from '../watch/tailer.ts';
+import type { EpochChange, View } from '../watch/applied-log.ts';
 import { Floors } from './floors.ts';
 import { LastChanges } from './last-changes.ts';
 import type { NearCache, NearEntry } from './near-cache.ts';

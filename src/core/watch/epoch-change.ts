@@ -4,7 +4,7 @@ import { History } from '../history.ts';
 import { type AppliedBatch, commonRevision } from './divergence.ts';
 
 /** What a replica has applied, as far as it can compare. */
-export interface AppliedLog {
+export interface Comparable {
   readonly epoch: Epoch;
   readonly applied: Revision;
   /** Oldest first. */
@@ -24,7 +24,7 @@ export interface FoundEpoch {
  * @returns undefined: it is the same epoch still
  * @throws StoreError
  */
-export async function findEpoch(store: Store, seen: Head, log: AppliedLog): Promise<FoundEpoch | undefined> {
+export async function findEpoch(store: Store, seen: Head, log: Comparable): Promise<FoundEpoch | undefined> {
   const former = log.epoch;
   const common = await commonRevision(store, seen, log.recent);
   const diverged = common < log.applied;

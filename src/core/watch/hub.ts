@@ -4,9 +4,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { revisionLost } from '../cache/need.ts';
 import type { StoreReads } from '../store-reads.ts';
+import type { EpochChange, View } from './applied-log.ts';
 import { CatchUp } from './catch-up.ts';
 import { Ring } from './ring.ts';
-import type { EpochChange, View } from './tailer.ts';
 import { WatchIndex } from './watch-index.ts';
 import type { Watcher } from './watcher.ts';
 

@@ -10,8 +10,8 @@ interface Group {
   readonly bytes: number;
 }
 
-/** Groups that are handed over together, unless the first one alone is larger. */
-const RESPONSE_BYTES_MAX = 1 << 20;
+/** Groups that are handed over together, unless the first one alone is larger. Small: it counts for every slow watch. */
+const RESPONSE_BYTES_MAX = 256 << 10;
 
 /**
  * One registered reader of changes. *Synced*: fed with every revision as it is applied. *Unsynced*: still catching up from
