@@ -246,7 +246,6 @@ function rpcLimits(config: Config): Partial<RpcLimits> {
     connectionsMax: config.connectionsMax,
     streamsPerConnectionMax: config.streamsPerConnectionMax,
     watchesPerConnectionMax: config.watchesPerConnectionMax,
-    watchesMax: config.watchesMax,
     requestBytesMax: config.requestBytesMax,
     metadataBytesMax: config.metadataBytesMax,
     ratePerConnectionMax: config.connectionCallsPerSecond,

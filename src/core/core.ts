@@ -89,6 +89,8 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   const lease = new Lease(clock);
   const view = new CacheView({ near, shared: sharedCache, codec, clock, random });
   const hub = new WatchHub({ clock, telemetry, ringBytesMax: limits.watchRingBytesMax });
+  /** Those that are still being opened, too. */
+  let watches = 0;
   let lastReadAtMs = Number.NEGATIVE_INFINITY;
   const isNeeded = () => hub.watchers > 0 || clock.monotonicMs() - lastReadAtMs < LEASE_NEEDED_MS;
   const intervals = { activeMs: limits.pollIntervalMs, idleMs: limits.idlePollIntervalMs };
@@ -125,10 +127,14 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
     list: (request: ListRequest, call: Call) => listing.list(request, call),
     write: (write: Write, call: Call) => writePath.write(write, call),
     watch(spec: WatchSpec, call: Call) {
-      if (hub.watchers >= limits.watchesMax) {
+      if (watches >= limits.watchesMax) {
         throw new ParamdError({ reason: 'RATE_LIMITED', limit: 'watches', maximum: limits.watchesMax, retryMs: 1000 });
       }
-      return new WatchSession(spec, call, session);
+      watches += 1;
+      const closed = () => {
+        watches -= 1;
+      };
+      return new WatchSession(spec, call, { ...session, closed });
     },
     warm: (request: WarmRequest, call: Call) => warm(request, call, { listing, view, tailer, clock }),
     audit: () => audit({ view, reads, tailer, telemetry, random }),

@@ -5,12 +5,18 @@ import type { ListRange, ListedPage as StorePage } from '../ports/store.ts';
 import type { Call, ListedPage, ListRequest } from './api.ts';
 import type { CacheView } from './cache/cache-view.ts';
 import { callerError, needOf, revisionLost, tooLate } from './cache/need.ts';
+import { Gate } from './gate.ts';
 import type { Started, StoreReads } from './store-reads.ts';
 import { within } from './waiting.ts';
 import type { Tailer } from './watch/tailer.ts';
 
 /** Of one page, so that with everything around it a response stays below 4 MiB - 64 KiB. */
 const PAGE_BYTES_MAX = 3 << 20;
+
+/** Fewer than the connections for reads, so that loads always find one. */
+const PAGES_CONCURRENT_MAX = 4;
+/** More would wait longer than callers do. */
+const PAGES_WAITING_MAX = 500;
 
 export interface ListingOptions {
   readonly reads: StoreReads;
@@ -23,16 +29,23 @@ export interface ListingOptions {
 /** ListParameters: always from the store, every page as of the first one's revision. No transaction stays open. */
 export class Listing {
   readonly #options: ListingOptions;
+  readonly #gate: Gate;
 
   constructor(options: ListingOptions) {
     this.#options = options;
+    const limits = { limit: 'listings', runningMax: PAGES_CONCURRENT_MAX, waitingMax: PAGES_WAITING_MAX };
+    this.#gate = new Gate(limits, options.clock);
   }
 
   async list(request: ListRequest, call: Call): Promise<ListedPage> {
     const { clock, tailer } = this.#options;
     const patience = { deadlineAtMs: call.deadlineAtMs, signal: call.signal };
     try {
-      const page = await within(this.#page(request, call), clock, patience);
+      const page = await within(
+        this.#gate.pass(() => this.#page(request, call), patience),
+        clock,
+        patience,
+      );
       if (page === 'late') throw tooLate(tailer.storeReachable, tailer.applied, 'a page of the listing');
       return page;
     } catch (error) {

@@ -41,7 +41,7 @@ export async function findValkey(unpackInto: string, log: LogLine): Promise<Valk
 }
 
 async function onPath(): Promise<ValkeyBinary | undefined> {
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)) {
+  for (const folder of (process.env.PATH ?? '').split(delimiter).filter(Boolean)) {
     const found = await runnable(join(folder, 'valkey-server'), {});
     if (found !== undefined) return found;
   }

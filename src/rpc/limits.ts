@@ -3,7 +3,6 @@ export interface RpcLimits {
   readonly connectionsMax: number;
   readonly streamsPerConnectionMax: number;
   readonly watchesPerConnectionMax: number;
-  readonly watchesMax: number;
   /** WarmCache calls at once: each reads the store at its own pace. */
   readonly warmsMax: number;
   readonly requestBytesMax: number;
@@ -31,7 +30,6 @@ export const RPC_LIMITS: RpcLimits = {
   connectionsMax: 10_000,
   streamsPerConnectionMax: 1000,
   watchesPerConnectionMax: 100,
-  watchesMax: 10_000,
   warmsMax: 4,
   requestBytesMax: 4 << 20,
   unreadBytesPerConnectionMax: 64 << 20,

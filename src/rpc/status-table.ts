@@ -119,7 +119,7 @@ const ROWS: { readonly [R in Failure['reason']]: Row<Extract<Failure, { reason: 
   RATE_LIMITED: {
     code: Code.RESOURCE_EXHAUSTED,
     message: ({ limit, maximum, retryMs }) => `limit ${limit} is ${maximum}: retry after ${Math.ceil(retryMs)} ms`,
-    metadata: ({ limit, maximum }) => ({ limit, maximum: String(maximum) }),
+    metadata: ({ limit }) => ({ limit }),
     retryMs: ({ retryMs }) => retryMs,
   },
   STORE_UNREACHABLE: {

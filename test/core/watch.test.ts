@@ -152,6 +152,16 @@ describe('watches of the core', () => {
     expect(reader.failure).to.equal(undefined);
   });
 
+  it('is bounded in all; a watch that is over makes room', async () => {
+    const small = await cluster.addReplica({ watchesMax: 2 });
+    const readers = [small.watch({}), small.watch({ sendInitial: true })];
+    expect(() => small.watch({})).to.throw('RATE_LIMITED');
+    readers[0]!.close();
+    readers[0]!.close();
+    small.watch({});
+    expect(() => small.watch({})).to.throw('RATE_LIMITED');
+  });
+
   it('a watch that is closed leaves nothing behind', async () => {
     const reader = two.watch({});
     await cluster.clock.advance(1);

@@ -10,7 +10,7 @@ import { consistency, int, intOf, setOf } from './rpc.ts';
 import { expectDense, expectFaithful, storedLog } from './watch-checker.ts';
 import type { WatchStream } from './watch-stream.ts';
 
-const SEED = Number(process.env['PARAMD_TEST_SEED'] ?? Math.floor(Math.random() * 1e9));
+const SEED = Number(process.env.PARAMD_TEST_SEED ?? Math.floor(Math.random() * 1e9));
 
 describe('replicas whose links to PostgreSQL and Valkey fail at random', function () {
   this.timeout(90_000 + campaignMs(10_000));

@@ -27,5 +27,5 @@ export function repeating(round: (count: number) => Promise<void>): { stop(): Pr
 
 /** Campaigns are long; in the ordinary run each test takes a small part of one. */
 export function campaignMs(shortMs: number): number {
-  return shortMs * Number(process.env['PARAMD_TEST_CAMPAIGN'] ?? 1);
+  return shortMs * Number(process.env.PARAMD_TEST_CAMPAIGN ?? 1);
 }

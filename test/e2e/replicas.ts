@@ -62,7 +62,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     PARAMD_READ_POOL_CONNECTIONS: '4',
     PARAMD_DRAIN_MS: '300',
     PARAMD_JOBS: 'off',
-    PARAMD_LOG_LEVEL: process.env['PARAMD_TEST_LOG_LEVEL'] ?? 'silent',
+    PARAMD_LOG_LEVEL: process.env.PARAMD_TEST_LOG_LEVEL ?? 'silent',
     PARAMD_LOG_CALLS: 'off',
     ...options.settings,
     ...settings,
@@ -119,7 +119,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 
 /** `paramd serve`, once it serves. */
 async function spawnReplica(environment: Record<string, string>): Promise<ReplicaProcess> {
-  const inherited = { PATH: process.env['PATH'] ?? '', TMPDIR: process.env['TMPDIR'] ?? '/tmp' };
+  const inherited = { PATH: process.env.PATH ?? '', TMPDIR: process.env.TMPDIR ?? '/tmp' };
   const child = spawn(process.execPath, ['bin/paramd.js', 'serve'], {
     env: { ...inherited, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -124,12 +124,12 @@ describe('the embedded Valkey', function () {
   });
 
   it('says in one line how to get it where it cannot be had', async () => {
-    const path = process.env['PATH'];
-    process.env['PATH'] = join(parent, 'nothing-here');
+    const path = process.env.PATH;
+    process.env.PATH = join(parent, 'nothing-here');
     try {
       expect(await findValkey(join(folder, 'package'), (line) => log.push(line))).to.equal(undefined);
     } finally {
-      process.env['PATH'] = path;
+      process.env.PATH = path;
     }
     expect(log.at(-1)).to.match(/^no Valkey: install valkey-server .* or set VALKEY_URL/);
     expect(log.join()).to.not.include('\n');

@@ -89,7 +89,7 @@ const CASES: { readonly [R in Failure['reason']]: Case } = {
   RATE_LIMITED: {
     failure: { reason: 'RATE_LIMITED', limit: 'calls', maximum: 5, retryMs: 1500 },
     code: Code.RESOURCE_EXHAUSTED,
-    metadata: { limit: 'calls', maximum: '5' },
+    metadata: { limit: 'calls' },
     retry: true,
     says: '1500 ms',
   },

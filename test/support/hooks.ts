@@ -20,11 +20,11 @@ export async function mochaGlobalSetup(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), prefix));
   chmodSync(folder, 0o711);
   lock = lockFolder(folder);
-  process.env['PARAMD_TEST_FOLDER'] = folder;
+  process.env.PARAMD_TEST_FOLDER = folder;
   try {
     const [postgres, valkey] = await Promise.all([startPostgres(), valkeyOrWord(), sweepKilledRuns()]);
-    process.env['PARAMD_TEST_POSTGRES_URL'] = postgres.url;
-    if (valkey !== undefined) process.env['PARAMD_TEST_VALKEY_URL'] = valkey.url;
+    process.env.PARAMD_TEST_POSTGRES_URL = postgres.url;
+    if (valkey !== undefined) process.env.PARAMD_TEST_VALKEY_URL = valkey.url;
   } catch (error) {
     await mochaGlobalTeardown();
     // The reason is for people; where in our code it was found out is not.
@@ -34,7 +34,7 @@ export async function mochaGlobalSetup(): Promise<void> {
 }
 
 export async function mochaGlobalTeardown(): Promise<void> {
-  const folder = process.env['PARAMD_TEST_FOLDER'];
+  const folder = process.env.PARAMD_TEST_FOLDER;
   if (folder !== undefined) await removeRun(folder);
   lock?.release();
 }
@@ -44,7 +44,7 @@ async function valkeyOrWord(): Promise<TestServer | undefined> {
   try {
     return await startValkey({}, console.error);
   } catch (error) {
-    if (!(error instanceof EmbeddedError) || process.env['CI'] === 'true') throw error;
+    if (!(error instanceof EmbeddedError) || process.env.CI === 'true') throw error;
     console.error(`${error.message}: they are skipped.`);
     return undefined;
   }

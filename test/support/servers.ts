@@ -54,7 +54,7 @@ const killMsMax = 10_000;
 
 /** An empty database on the run's PostgreSQL. */
 export async function freshDatabase(): Promise<TestDatabase> {
-  const server = process.env['PARAMD_TEST_POSTGRES_URL'];
+  const server = process.env.PARAMD_TEST_POSTGRES_URL;
   if (server === undefined) throw new Error('the test servers are not started: run this by mocha');
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await runSql(server, `CREATE DATABASE ${name}`);
@@ -74,7 +74,7 @@ export function startPostgres(options: TestPostgresOptions = {}): Promise<TestSe
 
 /** The run's Valkey, shared: use names of your own. Undefined: Valkey cannot be had here. */
 export function valkeyUrl(): string | undefined {
-  return process.env['PARAMD_TEST_VALKEY_URL'];
+  return process.env.PARAMD_TEST_VALKEY_URL;
 }
 
 /** The same for a test or hook that is skipped without it. */
@@ -103,7 +103,7 @@ export function valkeyPackageFolder(): string {
     accessSync(resolve('.paramd', 'valkey'), constants.W_OK);
     return checkout;
   } catch {
-    return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'paramd', 'valkey-package');
+    return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'paramd', 'valkey-package');
   }
 }
 
@@ -138,7 +138,7 @@ async function breakable(folder: string, open: (port?: number) => Promise<Embedd
 
 /** A temporary folder below that of the run, so that hooks.ts finds what a killed test has left, servers too. */
 export function newFolder(name: string): string {
-  return mkdtempSync(join(process.env['PARAMD_TEST_FOLDER'] ?? tmpdir(), `${name}-`));
+  return mkdtempSync(join(process.env.PARAMD_TEST_FOLDER ?? tmpdir(), `${name}-`));
 }
 
 /** With owners and modes, which PostgreSQL insists on. */

@@ -21,6 +21,8 @@ export interface WatchSessionOptions {
   readonly proof: Proof;
   readonly clock: Clock;
   readonly queueBytesMax: number;
+  /** Called once, when the watch is over. */
+  readonly closed: () => void;
 }
 
 /** One call of Watch: finds out where it begins, sends a snapshot if asked, then follows the log until it is closed. */
@@ -51,7 +53,9 @@ export class WatchSession implements Watch {
   }
 
   close(): void {
+    if (this.#left.signal.aborted) return;
     this.#left.abort();
+    this.#options.closed();
     this.#progressTimer?.cancel();
     if (this.#watcher === undefined) return;
     this.#options.hub.remove(this.#watcher);

@@ -62,16 +62,13 @@ function commit({ core }: Runtime): Answer {
 
 function watch({ core, limits }: Runtime): Stream {
   const { withPrevious, withoutPrevious } = watchEncoders();
-  let watches = 0;
   return async (request, call, send) => {
     const spec = watchSpecOf(request);
-    if (watches >= limits.watchesMax) throw tooManyWatches('watches', limits.watchesMax);
     if (call.connection.watches >= limits.watchesPerConnectionMax) {
       throw tooManyWatches('watches_per_connection', limits.watchesPerConnectionMax);
     }
     const encode = spec.includePrevious ? withPrevious : withoutPrevious;
     const watching = core.watch(spec, call);
-    watches++;
     call.connection.watches++;
     const close = (): void => watching.close();
     call.signal.addEventListener('abort', close);
@@ -81,7 +78,6 @@ function watch({ core, limits }: Runtime): Stream {
       }
     } finally {
       close();
-      watches--;
       call.connection.watches--;
     }
     throw call.signal.reason;
