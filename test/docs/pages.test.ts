@@ -5,8 +5,6 @@ import { settingsTable } from '../../src/config/describe.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import { expectPart, firstColumn, page, pages, part, rows } from './pages.ts';
 
-/** Written after measuring, by hand. */
-const AWAITED = 'docs/performance.md';
 const EXAMPLES = readdirSync('test/docs/examples').map((name) => `test/docs/examples/${name}`);
 
 describe('the papers', () => {
@@ -16,7 +14,6 @@ describe('the papers', () => {
         if (/^https?:/.test(target)) continue;
         const [path = '', anchor] = target.split('#');
         const file = path === '' ? name : join(dirname(name), path);
-        if (file === AWAITED) continue;
         expect(existsSync(file), `${name} links to ${target}`).to.equal(true);
         if (anchor !== undefined) expect(anchors(page(file)), `${name} links to ${target}`).to.include(anchor);
       }
