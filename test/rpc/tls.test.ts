@@ -1,88 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { ParameterServiceClient } from '../../gen/parameter/v1/parameter_service.ts';
 import type { Write } from '../../src/model/write.ts';
 import type { TlsFiles } from '../../src/rpc/credentials.ts';
+import { Authority, type Certificate, requireOpenssl } from '../support/authority.ts';
 import { ask, type Fixture, failure, startFixture } from './rpc-fixture.ts';
-
-interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-/** Makes certificates with the openssl program, so that none is kept in the repository. */
-class Authority {
-  readonly folder = mkdtempSync(join(tmpdir(), 'paramd-tls-'));
-  readonly cert: Buffer;
-
-  constructor() {
-    this.#openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=test authority',
-      '-keyout',
-      'ca.key',
-      '-out',
-      'ca.pem',
-    );
-    this.cert = readFileSync(join(this.folder, 'ca.pem'));
-  }
-
-  issue(name: string, subject: string, alternatives: string): Certificate {
-    writeFileSync(join(this.folder, 'extensions'), `subjectAltName=${alternatives}\n`);
-    this.#openssl(
-      'req',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-subj',
-      subject,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.csr`,
-    );
-    this.#openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${name}.csr`,
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-      '-days',
-      '2',
-      '-extfile',
-      'extensions',
-      '-out',
-      `${name}.pem`,
-    );
-    return {
-      cert: readFileSync(join(this.folder, `${name}.pem`)),
-      key: readFileSync(join(this.folder, `${name}.key`)),
-    };
-  }
-
-  #openssl(...parameters: string[]): void {
-    execFileSync('openssl', parameters, { cwd: this.folder, stdio: 'ignore' });
-  }
-}
 
 describe('rpc server with TLS', () => {
   let authority: Authority;
@@ -90,11 +13,7 @@ describe('rpc server with TLS', () => {
   let fixture: Fixture;
 
   before(function () {
-    try {
-      execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    } catch {
-      this.skip();
-    }
+    requireOpenssl(this);
     authority = new Authority();
     server = authority.issue('server', '/CN=server', 'DNS:localhost');
   });
