@@ -100,10 +100,10 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   hub.follow(reads);
   const proof = new Proof(lease, tailer, clock, telemetry);
   const loader = new StoreLoader({ reads, view, tailer, clock, limits });
-  const shared = { view, reads, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
+  const common = { view, reads, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
   const lookup = new SharedLookup(sharedCache);
-  const readPath = new ReadPath({ ...shared, shared: sharedCache, lookup, random });
-  const batchRead = new BatchRead({ ...shared, shared: sharedCache });
+  const readPath = new ReadPath({ ...common, lookup, random });
+  const batchRead = new BatchRead({ ...common, shared: sharedCache });
   const listing = new Listing({ reads, view, tailer, clock, stalenessMs });
   const writePath = new WritePath({ store, bus, view, tailer, clock, telemetry, newBatchId });
   const session = { hub, tailer, listing, proof, clock, queueBytesMax: limits.watchQueueBytesMax };

@@ -1,7 +1,6 @@
 import type { Freshness, Tier } from '../../model/errors.ts';
 import { newer } from '../../model/revision.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
-import type { SharedCache } from '../../ports/shared-cache.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Consistency, Read } from '../api.ts';
 import type { Tailer } from '../watch/tailer.ts';
@@ -15,7 +14,6 @@ import type { StoreLoader } from './store-loader.ts';
 
 export interface ReadPathOptions {
   readonly view: CacheView;
-  readonly shared: SharedCache;
   readonly lookup: SharedLookup;
   readonly loader: StoreLoader;
   readonly tailer: Tailer;
