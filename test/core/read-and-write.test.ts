@@ -155,6 +155,19 @@ describe('reads and writes of the core', () => {
     expect(none.freshness).to.include({ revision: 1n, servedFrom: 'near-cache' });
   });
 
+  it('a batch that no answer can hold is refused without reading all of it', async () => {
+    cluster = await Cluster.start({ replicas: 1 });
+    const [one] = cluster.replicas;
+    const keys = Array.from({ length: 40 }, (_, at) => `large:${at}`);
+    const value = { kind: 'bytes_value', encoded: new Uint8Array(1 << 20) } as const;
+    for (const key of keys) await cluster.run(one!.write([{ ...setText(key, ''), value } as never]));
+    const two = await cluster.addReplica();
+    cluster.valkey.load();
+    const failure = await cluster.run(failureOf(two.core.getMany(keys, { linearizable: false }, two.call())));
+    expect(failure).to.include({ reason: 'LIMIT_EXCEEDED', limit: 'response_bytes' });
+    expect(two.telemetry.total('store_reads')).to.be.below(10);
+  });
+
   it('group commit: writes that arrive while a batch is under way form the next one', async () => {
     cluster = await Cluster.start({ replicas: 1 });
     const [one] = cluster.replicas;

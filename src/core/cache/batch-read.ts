@@ -12,7 +12,7 @@ import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
 import { callerError, isUnreachable, type Need, needOf } from './need.ts';
 import type { Proof } from './proof.ts';
-import type { StoreLoader } from './store-loader.ts';
+import type { Loaded, StoreLoader } from './store-loader.ts';
 
 /** Of a response. gRPC clients refuse more than 4 MiB. */
 const ANSWER_BYTES_MAX = (4 << 20) - (64 << 10);
@@ -103,23 +103,40 @@ export class BatchRead {
   }
 
   async #load(keys: readonly string[], need: Need, candidates: Map<string, Candidate>): Promise<void> {
-    const { view, loader, tailer, proof, clock } = this.#options;
-    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
-    const results = await Promise.all(
-      keys.map((key) => loader.load(key, { ...need, atLeast: newer(need.atLeast, view.leastAsOf(key)) }, patience)),
-    );
-    let newest = 0n;
-    let bytes = 0;
-    for (const [at, loaded] of results.entries()) {
+    const { view, tailer, proof, clock } = this.#options;
+    const loads = await this.#loadWithin(ANSWER_BYTES_MAX, keys, need);
+    let newest = view.floors.highest;
+    for (const [at, loaded] of loads.entries()) {
       if (loaded === 'late') throw proof.late(need);
       proof.refuseLost(need, loaded.asOf);
-      if (loaded.asOf > newest) newest = loaded.asOf;
-      bytes += loaded.encoded?.length ?? 0;
+      newest = newer(newest, loaded.asOf);
       candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
     }
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    if ((await within(tailer.reached(newest), clock, patience)) === 'late') throw proof.late(need);
+  }
+
+  /** Gives up as soon as more has come than an answer can hold, so that a call costs no more memory than an answer. */
+  async #loadWithin(bytesMax: number, keys: readonly string[], need: Need): Promise<readonly (Loaded | 'late')[]> {
+    const { view, loader } = this.#options;
+    const enough = new AbortController();
+    const patience = {
+      deadlineAtMs: need.callDeadlineAtMs,
+      signal: AbortSignal.any([need.signal, enough.signal]),
+    };
+    let bytes = 0;
+    const load = async (key: string) => {
+      const loaded = await loader.load(key, { ...need, atLeast: newer(need.atLeast, view.leastAsOf(key)) }, patience);
+      if (loaded !== 'late') bytes += loaded.encoded?.length ?? 0;
+      if (bytes > bytesMax) enough.abort();
+      return loaded;
+    };
+    const loads = await Promise.all(keys.map(load)).catch((error: unknown) => {
+      refuseBeyond(bytes);
+      throw error;
+    });
     refuseBeyond(bytes);
-    if ((await within(tailer.reached(newer(newest, view.floors.highest)), clock, patience)) === 'late')
-      throw proof.late(need);
+    return loads;
   }
 
   /** C7 allows a degraded answer only if it reflects what it must. */

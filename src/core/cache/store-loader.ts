@@ -157,7 +157,11 @@ export class StoreLoader {
       }
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'too-large' && flights.length > 1) {
-        for (const flight of flights) await this.#read([flight]);
+        for (const flight of flights) {
+          // Whoever waited may have given up on so much.
+          if (flight.waiters > 0) await this.#read([flight]);
+          else this.#fail(flight, error);
+        }
         return;
       }
       for (const flight of flights) this.#fail(flight, error);
