@@ -27,6 +27,8 @@ export interface WatchSettings {
   /** Events tell what was there before. */
   readonly previous?: boolean | undefined;
   readonly progressIntervalMs?: number | undefined;
+  /** Told of the parameters that came so far, as the parts of a snapshot arrive. */
+  readonly onLoading?: ((parameters: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Told whenever the stream broke and will be opened again. Aborting the signal in it ends the watch instead. */
   readonly onBroken?: ((error: ParamdRpcError, retryInMs: number) => void) | undefined;
@@ -61,6 +63,7 @@ export async function* resumingWatch(
         failures = 0;
         if (response.kind === Kind.KIND_INITIAL) {
           for (const { parameter } of response.events) if (parameter !== undefined) initial.push(parameter);
+          settings.onLoading?.(initial.length);
           continue;
         }
         const item = itemOf(response, initial);
