@@ -19,12 +19,14 @@ export interface CallSettings {
 
 /** What one client gives to all of its calls. */
 export interface CallDefaults {
-  readonly metadata: Metadata;
+  /** For one attempt. */
+  readonly metadata: () => Promise<Metadata>;
   readonly timeoutMs: number;
   readonly attemptsMax: number;
 }
 
-type Unary<Q, S> = (
+/** A unary method of a generated client. */
+export type Unary<Q, S> = (
   request: Q,
   metadata: Metadata,
   options: Partial<CallOptions>,
@@ -51,7 +53,7 @@ export async function unary<Q, S>(
   const deadline = Date.now() + timeoutMs;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await attemptOnce(start, request, defaults.metadata, deadline, signal);
+      return await attemptOnce(start, request, await defaults.metadata(), deadline, signal);
     } catch (error) {
       const waitMs = retryInMs(error, attempt);
       if (attempt === defaults.attemptsMax || Date.now() + waitMs + ATTEMPT_MIN_MS > deadline) throw error;
@@ -93,11 +95,13 @@ function retryInMs(error: unknown, attempt: number): number {
  * @throws ParamdRpcError; the signal's reason if it aborts
  */
 export async function* responses<S>(
-  start: () => ClientReadableStream<S>,
+  start: (metadata: Metadata) => ClientReadableStream<S>,
+  { metadata }: CallDefaults,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<S, void, undefined> {
+  const own = await metadata();
   signal?.throwIfAborted();
-  const call = start();
+  const call = start(own);
   call.on('error', () => {}); // a cancelled call still reports itself after the loop has gone
   const cancel = () => call.cancel();
   signal?.addEventListener('abort', cancel, { once: true });

@@ -1,34 +1,29 @@
-import { Metadata, status } from '@grpc/grpc-js';
-import {
-  CacheServiceClient,
-  type GetStatsResponse,
-  type WarmCacheResponse,
-} from '../../gen/parameter/v1/cache_service.ts';
+import { Metadata, type MetadataValue, status } from '@grpc/grpc-js';
+import { CacheServiceClient } from '../../gen/parameter/v1/cache_service.ts';
 import type { Freshness } from '../../gen/parameter/v1/freshness.ts';
-import type { Parameter, Value } from '../../gen/parameter/v1/parameter.ts';
 import {
-  type BatchGetParametersResponse,
-  type CommitResponse,
   type ListParametersResponse,
   ParameterServiceClient,
+  type WatchRequest,
 } from '../../gen/parameter/v1/parameter_service.ts';
-import { type CallDefaults, type CallSettings, responses, unary } from './call.ts';
+import { type CallDefaults, responses, type Unary, unary } from './call.ts';
 import { channelCredentials, channelOptions, resolvable, type TlsSettings } from './channel.ts';
-import { checkHealth, type HealthStatus } from './health.ts';
+import { checkHealth } from './health.ts';
+import { startLastSeen } from './last-seen.ts';
+import type { Found, ListSettings, ParamdClient } from './paramd-client.ts';
 import {
-  type CommitOperation,
-  type CommitSettings,
+  type Consistent,
   commitRequest,
   consistencyOf,
-  type DeleteSettings,
   deleteRequest,
   type ReadSettings,
-  type SetSettings,
   setRequest,
 } from './requests.ts';
 import { ParamdRpcError } from './rpc-error.ts';
-import type { NativeValue } from './values.ts';
 import { resumingWatch, type WatchItem, type WatchSelection, type WatchSettings } from './watch.ts';
+
+/** Names as HTTP/2 has them, in lower case; those that end in "-bin" take bytes. */
+export type MetadataHook = () => Record<string, MetadataValue> | Promise<Record<string, MetadataValue>>;
 
 export interface ConnectSettings {
   /** "host:port", where a name may stand for many addresses, or several IP addresses: "10.0.0.1:50051,10.0.0.2:50051". */
@@ -39,48 +34,13 @@ export interface ConnectSettings {
   readonly timeoutMs?: number | undefined;
   /** Recorded as updated_by of writes, unless the server authenticates its callers. Printable ASCII. */
   readonly actor?: string | undefined;
-}
-
-export interface Found {
-  /** Undefined: it does not exist. That is an answer too, as fresh as `freshness` says. */
-  readonly parameter: Parameter | undefined;
-  readonly freshness: Freshness;
-}
-
-export interface ListSettings extends ReadSettings {
-  /** Parameters in one page: by default 100, at most 1000. */
-  readonly pageSize?: number | undefined;
-  /** Leave out the values. */
-  readonly keysOnly?: boolean | undefined;
-}
-
-export interface WarmSettings {
-  /** By default 5000. */
-  readonly keysPerSecondMax?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Every method fails with ParamdRpcError, or with its signal's reason. */
-export interface ParamdClient {
-  get(key: string, settings?: ReadSettings): Promise<Found>;
-  /** At most 1000 keys, all as of one revision. */
-  getMany(keys: readonly string[], settings?: ReadSettings): Promise<BatchGetParametersResponse>;
-  /** Pages in the order of keys, all as of the first one's revision. The timeout is for each page. */
-  list(prefix: string, settings?: ListSettings): AsyncIterable<ListParametersResponse>;
-  /** Without a value it changes labels and cache TTL only. */
-  set(key: string, value: NativeValue | Value | undefined, settings?: SetSettings): Promise<Parameter>;
-  /** @returns the revision of the delete */
-  delete(key: string, settings?: DeleteSettings): Promise<bigint>;
-  /** All operations at one revision if all conditions hold, else nothing. 1 to 300 operations. */
-  commit(operations: readonly CommitOperation[], settings?: CommitSettings): Promise<CommitResponse>;
-  /** Every change once and in order, over broken connections too. Leaving the loop ends it. */
-  watch(selection: WatchSelection, settings?: WatchSettings): AsyncIterable<WatchItem>;
-  stats(settings?: CallSettings): Promise<GetStatsResponse>;
-  /** Loads a prefix into the caches of one replica. Leaving the loop stops it. */
-  warm(prefix: string, settings?: WarmSettings): AsyncIterable<WarmCacheResponse>;
-  /** Of one service, by default of the whole server. */
-  health(service?: string, settings?: CallSettings): Promise<HealthStatus>;
-  close(): void;
+  /** Asked for every attempt of every call: what else to send along, such as a token. */
+  readonly metadata?: MetadataHook | undefined;
+  /**
+   * Reads reflect the newest revision that this client has seen by reads, writes and watches, so that they never go back,
+   * whichever replica answers (C3); true by default. One read is told otherwise by its own `atLeastRevision`.
+   */
+  readonly carryRevision?: boolean | undefined;
 }
 
 /** Of one call, within its timeout. */
@@ -90,52 +50,98 @@ const ATTEMPTS_MAX = 4;
  * A client; it connects at its first call, and again whenever it must.
  * @throws TypeError if the target is none, or the actor is not printable ASCII
  */
-export function connect({ target, tls, timeoutMs = 5_000, actor }: ConnectSettings): ParamdClient {
+export function connect(settings: ConnectSettings): ParamdClient {
+  const { target, tls, timeoutMs = 5_000, actor, metadata, carryRevision = true } = settings;
   const parameters = new ParameterServiceClient(
     resolvable(target),
     channelCredentials(tls),
     channelOptions(target, tls),
   );
   const caches = new CacheServiceClient(target, channelCredentials(tls), { channelOverride: parameters.getChannel() });
-  const defaults: CallDefaults = { metadata: metadataOf(actor), timeoutMs, attemptsMax: ATTEMPTS_MAX };
+  const defaults: CallDefaults = { metadata: metadataOf(actor, metadata), timeoutMs, attemptsMax: ATTEMPTS_MAX };
+  const lastSeen = startLastSeen(carryRevision);
+
+  /** One read: of what this client has seen or later. */
+  async function read<Q extends object, S extends { readonly freshness: Freshness | undefined }>(
+    start: Unary<Q & Consistent, S>,
+    request: Q,
+    settings: ReadSettings,
+  ): Promise<S> {
+    const carried = lastSeen.carried(settings);
+    const full = { ...request, consistency: consistencyOf(carried) };
+    const answer = await lastSeen.reading(carried, unary(start, full, settings, defaults));
+    lastSeen.note(answer.freshness?.revision);
+    return answer;
+  }
+
+  async function get(key: string, settings: ReadSettings = {}): Promise<Found> {
+    try {
+      const answer = await read(parameters.getParameter.bind(parameters), { key }, settings);
+      return { parameter: given(answer.parameter), freshness: given(answer.freshness) };
+    } catch (error) {
+      const found = absent(error);
+      lastSeen.note(found.freshness.revision);
+      return found;
+    }
+  }
+
+  async function* pages(prefix: string, settings: ListSettings): AsyncGenerator<ListParametersResponse> {
+    const { pageSize = 0, keysOnly = false } = settings;
+    const carried = lastSeen.carried(settings);
+    let pageToken = '';
+    do {
+      const request = { prefix, pageSize, keysOnly, pageToken };
+      const page = await read(parameters.listParameters.bind(parameters), request, carried);
+      pageToken = page.nextPageToken;
+      yield page;
+    } while (pageToken !== '');
+  }
+
+  async function* watch(selection: WatchSelection, settings: WatchSettings): AsyncGenerator<WatchItem> {
+    const open = (request: WatchRequest) =>
+      responses((metadata) => parameters.watch(request, metadata), defaults, settings.signal);
+    for await (const item of resumingWatch(open, selection, settings)) {
+      lastSeen.note(item.revision);
+      yield item;
+    }
+  }
+
   return {
-    get: async (key, settings = {}) =>
-      unary(
-        parameters.getParameter.bind(parameters),
-        { key, consistency: consistencyOf(settings) },
-        settings,
-        defaults,
-      ).then(({ parameter, freshness }) => ({ parameter: given(parameter), freshness: given(freshness) }), absent),
-    getMany: async (keys, settings = {}) =>
-      unary(
-        parameters.batchGetParameters.bind(parameters),
-        { keys: [...keys], consistency: consistencyOf(settings) },
-        settings,
-        defaults,
-      ),
-    list: (prefix, settings = {}) => pages(parameters, prefix, settings, defaults),
+    get,
+    getMany: (keys, settings = {}) =>
+      read(parameters.batchGetParameters.bind(parameters), { keys: [...keys] }, settings),
+    list: (prefix, settings = {}) => pages(prefix, settings),
     set: async (key, value, settings = {}) => {
       const request = setRequest(key, value, settings);
-      const { parameter } = await unary(parameters.setParameter.bind(parameters), request, settings, defaults);
-      return given(parameter);
+      const answer = await unary(parameters.setParameter.bind(parameters), request, settings, defaults);
+      lastSeen.note(answer.parameter?.revision);
+      return given(answer.parameter);
     },
     delete: async (key, settings = {}) => {
       const request = deleteRequest(key, settings);
-      return (await unary(parameters.deleteParameter.bind(parameters), request, settings, defaults)).revision;
+      const { revision } = await unary(parameters.deleteParameter.bind(parameters), request, settings, defaults);
+      lastSeen.note(revision);
+      return revision;
     },
-    commit: async (operations, settings = {}) =>
-      unary(parameters.commit.bind(parameters), commitRequest(operations, settings), settings, defaults),
-    watch: (selection, settings = {}) =>
-      resumingWatch(
-        (request) => responses(() => parameters.watch(request, defaults.metadata), settings.signal),
-        selection,
-        settings,
-      ),
+    commit: async (operations, settings = {}) => {
+      const request = commitRequest(operations, settings);
+      const answer = await unary(parameters.commit.bind(parameters), request, settings, defaults);
+      lastSeen.note(answer.revision);
+      return answer;
+    },
+    watch: (selection, settings = {}) => watch(selection, settings),
     stats: (settings = {}) => unary(caches.getStats.bind(caches), {}, settings, defaults),
     warm: (prefix, { keysPerSecondMax = 0, signal } = {}) =>
-      responses(() => caches.warmCache({ prefix, maxKeysPerSecond: keysPerSecondMax }, defaults.metadata), signal),
+      responses(
+        (metadata) => caches.warmCache({ prefix, maxKeysPerSecond: keysPerSecondMax }, metadata),
+        defaults,
+        signal,
+      ),
     health: (service = '', settings = {}) =>
       unary(checkHealth(parameters), service, settings, { ...defaults, attemptsMax: 1 }),
+    get lastSeenRevision() {
+      return lastSeen.revision;
+    },
     close: () => parameters.close(),
   };
 }
@@ -154,26 +160,17 @@ function given<T>(part: T | undefined): T {
   return part;
 }
 
-async function* pages(
-  client: ParameterServiceClient,
-  prefix: string,
-  settings: ListSettings,
-  defaults: CallDefaults,
-): AsyncGenerator<ListParametersResponse, void, undefined> {
-  const { pageSize = 0, keysOnly = false } = settings;
-  const request = { prefix, consistency: consistencyOf(settings), pageSize, keysOnly, pageToken: '' };
-  do {
-    const page = await unary(client.listParameters.bind(client), { ...request }, settings, defaults);
-    request.pageToken = page.nextPageToken;
-    yield page;
-  } while (request.pageToken !== '');
-}
-
-function metadataOf(actor: string | undefined): Metadata {
-  const metadata = new Metadata();
+/** The actor and what the hook adds, made anew for every attempt. */
+function metadataOf(actor: string | undefined, hook: MetadataHook | undefined): () => Promise<Metadata> {
+  const own = new Metadata();
   if (actor !== undefined && actor !== '') {
     if (!/^[\x20-\x7e]{1,256}$/.test(actor)) throw new TypeError('actor: 1 to 256 printable ASCII characters');
-    metadata.set('paramd-actor', actor);
+    own.set('paramd-actor', actor);
   }
-  return metadata;
+  if (hook === undefined) return () => Promise.resolve(own);
+  return async () => {
+    const metadata = own.clone();
+    for (const [name, value] of Object.entries(await hook())) metadata.set(name, value);
+    return metadata;
+  };
 }

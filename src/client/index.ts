@@ -3,10 +3,10 @@ export type { Freshness } from '../../gen/parameter/v1/freshness.ts';
 export { type Event, Event_Type, type Parameter, type Value } from '../../gen/parameter/v1/parameter.ts';
 export type { CallSettings } from './call.ts';
 export type { TlsSettings } from './channel.ts';
-export type { ConnectSettings, Found, ListSettings, ParamdClient, WarmSettings } from './connect.ts';
-export { connect } from './connect.ts';
+export { type ConnectSettings, connect, type MetadataHook } from './connect.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export type { HealthStatus } from './health.ts';
+export type { Found, ListSettings, ParamdClient, WarmSettings } from './paramd-client.ts';
 export type {
   CommitOperation,
   CommitSettings,
@@ -15,7 +15,7 @@ export type {
   SetSettings,
   WriteSettings,
 } from './requests.ts';
-export { type ErrorDetails, ParamdRpcError } from './rpc-error.ts';
+export { type ErrorDetails, ParamdRpcError, type Reason } from './rpc-error.ts';
 export { formatValue, guessKind, parseValue } from './value-text.ts';
 export { apiNameOf, fromValue, KINDS, type Kind, kindNamed, kindOf, type NativeValue, toValue } from './values.ts';
 export type { WatchItem, WatchSelection, WatchSettings } from './watch.ts';

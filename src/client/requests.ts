@@ -54,6 +54,11 @@ export interface CommitSettings extends WriteSettings {
   readonly conditions?: readonly { readonly key: string; readonly ifRevision: bigint }[] | undefined;
 }
 
+/** What every read has. */
+export interface Consistent {
+  consistency: ReadConsistency | undefined;
+}
+
 export function consistencyOf(settings: ReadSettings): ReadConsistency | undefined {
   const { maxStalenessMs, atLeastRevision = 0n, linearizable = false } = settings;
   if (maxStalenessMs === undefined && atLeastRevision === 0n && !linearizable) return undefined;

@@ -2,8 +2,13 @@ import { type ServiceError, status } from '@grpc/grpc-js';
 import type { Any } from '../../gen/google/protobuf/any.ts';
 import { BadRequest, ErrorInfo, PreconditionFailure, RetryInfo } from '../../gen/google/rpc/error_details.ts';
 import { Status } from '../../gen/google/rpc/status.ts';
+import type { ErrorReason } from '../../gen/parameter/v1/error_reason.ts';
 import { Freshness } from '../../gen/parameter/v1/freshness.ts';
 import { msOfDuration } from './duration.ts';
+
+type NameIn<Member> = Member extends `ERROR_REASON_${infer Name}` ? Exclude<Name, 'UNSPECIFIED'> : never;
+/** As error_reason.proto names them: "REVISION_MISMATCH". */
+export type Reason = NameIn<keyof typeof ErrorReason>;
 
 /** What came in `grpc-status-details-bin`, parsed. */
 export interface ErrorDetails {
@@ -21,13 +26,19 @@ export class ParamdRpcError extends Error {
   readonly code: number;
   /** Its name: "NOT_FOUND". */
   readonly status: string;
-  /** "PARAMETER_NOT_FOUND"; undefined: not from paramd but from the way to it. */
-  readonly reason: string | undefined;
+  /** Undefined: not from paramd but from the way to it. Servers newer than this client may have more of them. */
+  readonly reason: Reason | (string & {}) | undefined;
   /** As error_reason.proto names it for the reason. */
   readonly metadata: ReadonlyMap<string, string>;
   readonly details: ErrorDetails;
   /** How long to wait before the next attempt. Undefined: the same call would fail again. */
   readonly retryAfterMs: number | undefined;
+
+  /** Of REVISION_MISMATCH and PARAMETER_EXISTS: at which the parameter is; 0n: it does not exist. */
+  get currentRevision(): bigint | undefined {
+    const text = this.metadata.get('currentRevision');
+    return text !== undefined && /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
+  }
 
   constructor(code: number, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
     super(message, options);

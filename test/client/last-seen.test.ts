@@ -1,0 +1,121 @@
+import { status } from '@grpc/grpc-js';
+import { expect } from 'chai';
+import { connect, type ParamdClient, ParamdRpcError } from '../../src/client/index.ts';
+import { type FakeServer, failure, startFakeServer } from './fake-server.ts';
+
+describe('the last seen revision (C3)', () => {
+  let fake: FakeServer;
+  let client: ParamdClient;
+  beforeEach(async () => {
+    fake = await startFakeServer();
+    client = connect({ target: fake.target });
+  });
+  afterEach(() => {
+    client.close();
+    fake.close();
+  });
+
+  /** What the last call demanded; 0n: nothing. */
+  function demanded(): bigint {
+    const { consistency } = fake.calls.at(-1)!.request as { consistency?: { atLeastRevision: bigint } };
+    return consistency?.atLeastRevision ?? 0n;
+  }
+
+  it('is carried from writes, reads, pages and watches into every read', async () => {
+    await client.get('a');
+    expect(demanded()).to.equal(0n);
+    await client.set('a', 1n);
+    await client.get('a');
+    expect(demanded()).to.equal(1n);
+    await client.commit([{ set: 'b', value: 1n }]);
+    await client.getMany(['a']);
+    expect(demanded()).to.equal(2n);
+    await client.delete('b');
+    for await (const _ of client.list('')) expect(demanded()).to.equal(3n);
+    fake.put('c', { kind: { $case: 'intValue', value: 1n } });
+    await client.get('none');
+    await client.get('none');
+    expect(demanded(), 'told by "not found"').to.equal(4n);
+    fake.put('d', { kind: { $case: 'intValue', value: 1n } });
+    for await (const _ of client.watch({ prefixes: [''] }, { initial: true })) break;
+    await client.get('a');
+    expect(demanded()).to.equal(5n);
+    expect(client.lastSeenRevision).to.equal(5n);
+  });
+
+  it('gives way to what the caller says, and can be switched off', async () => {
+    await client.set('a', 1n);
+    await client.get('a', { atLeastRevision: 0n });
+    expect(demanded()).to.equal(0n);
+    const careless = connect({ target: fake.target, carryRevision: false });
+    await careless.set('a', 2n);
+    await careless.get('a');
+    expect(demanded()).to.equal(0n);
+    careless.close();
+  });
+
+  it('is the same over all pages of a listing', async () => {
+    for (const key of ['a', 'b', 'c']) await client.set(key, 1n);
+    const seen: bigint[] = [];
+    for await (const _ of client.list('', { pageSize: 1 })) {
+      seen.push(demanded());
+      await client.set('z', BigInt(seen.length));
+    }
+    expect(new Set(seen)).to.deep.equal(new Set([3n]));
+  });
+
+  it('is forgotten once the caller knows that it is lost', async () => {
+    await client.set('a', 1n);
+    fake.before.push({
+      method: 'get',
+      run: () => {
+        throw failure(status.DATA_LOSS, 'REVISION_LOST');
+      },
+    });
+    const error = await client.get('a').catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(ParamdRpcError).and.to.include({ reason: 'REVISION_LOST' });
+    await client.get('a');
+    expect(demanded()).to.equal(0n);
+  });
+});
+
+describe('metadata of calls', () => {
+  it('comes from the hook, anew for every attempt, of streams too', async () => {
+    const fake = await startFakeServer();
+    let asked = 0;
+    const client = connect({
+      target: fake.target,
+      metadata: async () => ({ 'paramd-actor': `token-${++asked}` }),
+    });
+    fake.before.push({
+      method: 'get',
+      run: () => {
+        throw failure(status.UNAVAILABLE, 'STORE_UNREACHABLE', {}, { retryMs: 1 });
+      },
+    });
+    try {
+      await client.get('a');
+      for await (const _ of client.watch({ prefixes: [''] })) break;
+      expect(fake.calls.map(({ method, actor }) => [method, actor])).to.deep.equal([
+        ['get', 'token-1'],
+        ['get', 'token-2'],
+        ['watch', 'token-3'],
+      ]);
+    } finally {
+      client.close();
+      fake.close();
+    }
+  });
+
+  it('fails the call with what the hook throws', async () => {
+    const fake = await startFakeServer();
+    const client = connect({ target: fake.target, metadata: () => Promise.reject(new Error('no token')) });
+    try {
+      expect(await client.get('a').catch((thrown: unknown) => thrown)).to.have.property('message', 'no token');
+      expect(fake.calls).to.deep.equal([]);
+    } finally {
+      client.close();
+      fake.close();
+    }
+  });
+});
