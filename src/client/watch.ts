@@ -47,12 +47,14 @@ const BACKOFF_MAX_MS = 10_000;
 
 /**
  * Opens a stream, and another one behind what came whenever it breaks.
+ * @param pause until the next one may be opened
  * @throws ParamdRpcError when opening again would not help; the signal's reason if it aborts
  */
 export async function* resumingWatch(
   open: (request: WatchRequest) => AsyncIterable<WatchResponse>,
   selection: WatchSelection,
   settings: WatchSettings,
+  pause: (ms: number, signal: AbortSignal | undefined) => Promise<unknown> = sleepUnlessAborted,
 ): AsyncGenerator<WatchItem, void, undefined> {
   let nextRevision = settings.fromRevision ?? 0n;
   for (let failures = 0; ; failures++) {
@@ -78,7 +80,7 @@ export async function* resumingWatch(
     const retryInMs = Math.max(broken.retryAfterMs ?? 0, jittered(failures));
     settings.onBroken?.(broken, retryInMs);
     settings.signal?.throwIfAborted();
-    await sleep(retryInMs, undefined, { signal: settings.signal }).catch(() => settings.signal?.throwIfAborted());
+    await pause(retryInMs, settings.signal);
   }
 }
 
@@ -123,6 +125,10 @@ function opensAgain(error: ParamdRpcError, initial: boolean): boolean {
     default:
       return false;
   }
+}
+
+function sleepUnlessAborted(ms: number, signal: AbortSignal | undefined): Promise<unknown> {
+  return sleep(ms, undefined, { signal }).catch(() => signal?.throwIfAborted());
 }
 
 /** Full jitter, so that the readers of a replica that went away do not come to the next one all at once. */
