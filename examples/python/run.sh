@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# run.sh tour [prefix] | run.sh scenario
+set -euo pipefail
+here=$(dirname "$0")
+PYTHONPATH="$here/gen" exec "$here/.venv/bin/python" "$here/${1:?tour or scenario}.py" "${@:2}"
