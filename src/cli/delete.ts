@@ -1,15 +1,14 @@
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { DeleteParameterResponse } from '../../gen/parameter/v1/parameter_service.ts';
-import { type ParamdClient, ParamdRpcError } from '../client/index.ts';
+import type { ParamdClient } from '../client/index.ts';
+import { confirmed, counted } from './confirm.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { EXIT, Failure, repeatable } from './failure.ts';
+import { inHalves, inParts, OPERATIONS_MAX } from './in-halves.ts';
 import { type Io, print } from './io.ts';
 import { type Output, type WriteOptions, withOutput, withWriteOptions, writeSettings } from './options.ts';
 import { protoJson } from './proto-json.ts';
-
-/** Operations in one Commit. */
-const OPERATIONS_MAX = 300;
+import { visible } from './visible.ts';
 
 interface DeleteOptions extends ConnectionOptions, WriteOptions {
   readonly output: Output;
@@ -61,9 +60,9 @@ async function deleteOne(
   if (options.output === 'json') {
     await print(io, protoJson('DeleteParameterResponse', DeleteParameterResponse, { revision }));
   } else if (options.validateOnly) {
-    await print(io, `${key} would be deleted; nothing is written`);
+    await print(io, `${visible(key)} would be deleted; nothing is written`);
   } else {
-    await print(io, `${key} ${allowMissing ? 'does not exist' : 'deleted'} at revision ${revision}`);
+    await print(io, `${visible(key)} ${allowMissing ? 'does not exist' : 'deleted'} at revision ${revision}`);
   }
 }
 
@@ -80,15 +79,12 @@ async function deletePrefix(
   for await (const page of client.list(prefix, { keysOnly: true, pageSize: 1000, linearizable: true, signal })) {
     keys.push(...page.parameters.map(({ key }) => key));
   }
-  const what = `${keys.length} parameter${keys.length === 1 ? '' : 's'}${prefix === '' ? '' : ` under ${prefix}`}`;
+  const what = counted(keys.length, visible(prefix));
   if (options.validateOnly || keys.length === 0) return print(io, `${what} would be deleted; nothing is written`);
   if (!options.yes && !(await confirmed(io, `delete ${what}?`, signal))) {
     throw new Failure(EXIT.error, 'nothing is deleted');
   }
-  let revision = 0n;
-  for (let at = 0; at < keys.length; at += OPERATIONS_MAX) {
-    revision = await deleteTogether(client, keys.slice(at, at + OPERATIONS_MAX), signal);
-  }
+  const revision = await deleteKeys(client, keys, signal);
   if (options.output === 'json') {
     await print(io, protoJson('DeleteParameterResponse', DeleteParameterResponse, { revision }));
   } else {
@@ -96,26 +92,20 @@ async function deletePrefix(
   }
 }
 
-/** At one revision, or, where the values are too large for one, in halves. */
-async function deleteTogether(client: ParamdClient, keys: readonly string[], signal: AbortSignal): Promise<bigint> {
-  try {
-    const operations = keys.map((key) => ({ delete: key, allowMissing: true }));
-    return (await client.commit(operations, { signal })).revision;
-  } catch (error) {
-    const tooLarge = error instanceof ParamdRpcError && error.reason === 'LIMIT_EXCEEDED';
-    if (!tooLarge || keys.length === 1) throw error;
-    const half = Math.ceil(keys.length / 2);
-    await deleteTogether(client, keys.slice(0, half), signal);
-    return deleteTogether(client, keys.slice(half), signal);
+/**
+ * All that there are, up to 300 at one revision.
+ * @returns the last revision
+ */
+export async function deleteKeys(client: ParamdClient, keys: readonly string[], signal: AbortSignal): Promise<bigint> {
+  let last = 0n;
+  for (const part of inParts(keys, OPERATIONS_MAX)) {
+    const responses = await inHalves(part, (some) =>
+      client.commit(
+        some.map((key) => ({ delete: key, allowMissing: true })),
+        { signal },
+      ),
+    );
+    last = responses.at(-1)?.revision ?? last;
   }
-}
-
-async function confirmed(io: Io, question: string, signal: AbortSignal): Promise<boolean> {
-  if (io.stdin.isTTY !== true) throw new Failure(EXIT.usage, `${question} Nobody is there to ask: add --yes`);
-  const asking = createInterface({ input: io.stdin, output: io.stderr });
-  try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `, { signal })).trim());
-  } finally {
-    asking.close();
-  }
+  return last;
 }

@@ -5,9 +5,10 @@ import { BatchGetParametersResponse, GetParameterResponse } from '../../gen/para
 import { formatDuration, formatValue, type ParamdClient, type ReadSettings } from '../client/index.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { EXIT, Failure } from './failure.ts';
-import { type Io, note, print } from './io.ts';
+import { type Io, note, print, printValue } from './io.ts';
 import { type Output, type ReadOptions, readSettings, withOutput, withReadOptions } from './options.ts';
 import { protoJson } from './proto-json.ts';
+import { kindName, paint, TIERS } from './render.ts';
 
 interface GetOptions extends ConnectionOptions, ReadOptions {
   readonly output: Output;
@@ -57,8 +58,18 @@ async function getOne(
   noteDegraded(io, freshness);
   if (parameter === undefined) throw new Failure(EXIT.notFound, `${key} does not exist`);
   if (options.raw) io.stdout.write(rawBytes(parameter));
-  else if (options.output === 'text') await print(io, formatValue(parameter.value));
+  else if (options.output === 'text') await showValue(io, parameter, freshness);
   else await print(io, protoJson('GetParameterResponse', GetParameterResponse, { parameter, freshness }));
+}
+
+/** A person sees beside the value what it is worth. */
+async function showValue(io: Io, parameter: Parameter, { stalenessBound, servedFrom }: Freshness): Promise<void> {
+  await printValue(io, formatValue(parameter.value));
+  if (io.stdout.isTTY !== true || io.stderr.isTTY !== true) return;
+  const age = stalenessBound === undefined ? 'of unknown age' : `at most ${formatDuration(stalenessBound)} old`;
+  const tier = TIERS[servedFrom] ?? 'unknown tier';
+  const what = `${kindName(parameter)}, revision ${parameter.revision}, ${age}, from the ${tier}`;
+  io.stderr.write(`${paint(io, 'dim', what, 'stderr')}\n`);
 }
 
 async function getSeveral(
@@ -73,7 +84,7 @@ async function getSeveral(
   if (options.output === 'json') {
     await print(io, protoJson('BatchGetParametersResponse', BatchGetParametersResponse, response));
   } else {
-    for (const { key, value } of response.parameters) await print(io, `${key}=${formatValue(value)}`);
+    for (const { key, value } of response.parameters) await printValue(io, `${key}=${formatValue(value)}`);
   }
   const missing = response.missingKeys;
   if (missing.length > 0) {

@@ -13,6 +13,10 @@ process.stderr.on('error', () => process.exit(1));
 // What is deprecated inside a package is nothing that the user of a command could change.
 process.noDeprecation = true;
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Beside them, for programs that `exec` runs. */
+const PASSED_SIGNALS = [...SIGNALS, 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+
 /** npm, npx and a closing terminal tell what the terminal tells, too: so soon after, it is still the same. */
 const SAME_SIGNAL_MS = 1000;
 
@@ -24,7 +28,7 @@ const io: Io = {
   interrupted() {
     const controller = new AbortController();
     let toldMs: number | undefined;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    for (const signal of SIGNALS) {
       process.on(signal, () => {
         toldMs ??= performance.now();
         if (performance.now() - toldMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
@@ -32,6 +36,9 @@ const io: Io = {
       });
     }
     return controller.signal;
+  },
+  passSignals(receive) {
+    for (const signal of PASSED_SIGNALS) process.removeAllListeners(signal).on(signal, () => receive(signal));
   },
 };
 

@@ -79,6 +79,14 @@ export function label(text: string, labels: ReadonlyMap<string, string> = new Ma
   return new Map([...labels, [text.slice(0, at), text.slice(at + 1)]]);
 }
 
+/** Collects "name=text" and "name". */
+export function labelFilter(
+  text: string,
+  labels: ReadonlyMap<string, string | undefined> = new Map(),
+): ReadonlyMap<string, string | undefined> {
+  return new Map([...labels, ...(text.includes('=') ? label(text) : [[text, undefined] as const])]);
+}
+
 export function collected(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }

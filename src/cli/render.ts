@@ -1,17 +1,16 @@
 import { styleText } from 'node:util';
 import type { Timestamp } from '../../gen/google/protobuf/timestamp.ts';
+import { Tier } from '../../gen/parameter/v1/freshness.ts';
 import type { Parameter, Value } from '../../gen/parameter/v1/parameter.ts';
 import { apiNameOf, formatValue, kindOf } from '../client/index.ts';
 import type { Io } from './io.ts';
+import { visible } from './visible.ts';
 
-/** Text on one line, with nothing in it that a terminal would obey or reorder. */
-export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, (character) => {
-    if (character === '\n') return '\\n';
-    if (character === '\t') return '\\t';
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-}
+export const TIERS: Record<number, string> = {
+  [Tier.TIER_NEAR_CACHE]: 'near cache',
+  [Tier.TIER_SHARED_CACHE]: 'shared cache',
+  [Tier.TIER_STORE]: 'store',
+};
 
 /** A value on one line, cut if it is long. */
 export function preview(value: Value | undefined, charactersMax = 80): string {
@@ -39,6 +38,22 @@ export function dateAndTime(time: Timestamp | undefined): string {
   return `${year}-${rest.join('-')} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(':')}`;
 }
 
+const AGO = [
+  [60, 1, 's'],
+  [3600, 60, 'min'],
+  [86_400, 3600, 'h'],
+  [30 * 86_400, 86_400, 'd'],
+] as const;
+
+/** "3 min ago"; the date if that is more than 30 days, or in the future by a clock that is wrong. */
+export function timeAgo(time: Timestamp | undefined, nowMs = Date.now()): string {
+  const seconds = time === undefined ? -1 : Math.floor(nowMs / 1000) - Number(time.seconds);
+  if (seconds >= -60 && seconds < 1) return 'just now';
+  const [, divisor, unit] = AGO.find(([below]) => seconds < below) ?? [];
+  if (seconds < 0 || divisor === undefined) return dateAndTime(time);
+  return `${Math.floor(seconds / divisor)} ${unit} ago`;
+}
+
 /** Rows with their columns aligned; the last one is not padded. Widths only grow from call to call with the same array. */
 export function columns(rows: readonly (readonly string[])[], widths: number[] = []): string[] {
   for (const row of rows) {
@@ -51,10 +66,19 @@ export function columns(rows: readonly (readonly string[])[], widths: number[] =
   );
 }
 
-/** Colour, where a person looks on and does not mind (NO_COLOR). */
-export function paint(io: Io, style: Parameters<typeof styleText>[0], text: string): string {
-  if (io.stdout.isTTY !== true || (io.env.NO_COLOR ?? '') !== '') return text;
-  return styleText(style, text, { validateStream: false });
+/** Colour, where a person looks on and does not mind: FORCE_COLOR, NO_COLOR and TERM=dumb as everywhere. */
+export function paint(
+  io: Io,
+  style: Parameters<typeof styleText>[0],
+  text: string,
+  stream: 'stdout' | 'stderr' = 'stdout',
+): string {
+  return coloured(io.env, io[stream].isTTY === true) ? styleText(style, text, { validateStream: false }) : text;
+}
+
+function coloured({ FORCE_COLOR, NO_COLOR, TERM }: Io['env'], terminal: boolean): boolean {
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return !/^(0|false)$/.test(FORCE_COLOR);
+  return terminal && (NO_COLOR ?? '') === '' && TERM !== 'dumb';
 }
 
 function twoDigits(count: number): string {

@@ -27,6 +27,7 @@ import {
 import { protoJson } from './proto-json.ts';
 import { kindName, preview } from './render.ts';
 import { guessedValue, readValueSource, type ValueSource, valueAs } from './value-source.ts';
+import { visible } from './visible.ts';
 
 interface SetOptions extends ConnectionOptions, WriteOptions {
   readonly output: Output;
@@ -166,7 +167,7 @@ function json(parameter: Parameter): string {
 }
 
 function text(parameter: Parameter, options: SetOptions): string {
-  const what = `${parameter.key} = ${preview(parameter.value)} (${kindName(parameter)})`;
+  const what = `${visible(parameter.key)} = ${preview(parameter.value)} (${kindName(parameter)})`;
   return options.validateOnly
     ? `${what} would be set; nothing is written`
     : `${what} at revision ${parameter.revision}`;

@@ -1,18 +1,12 @@
 import type { Command } from 'commander';
 import { GetStatsResponse_BusState as Bus, GetStatsResponse } from '../../gen/parameter/v1/cache_service.ts';
-import { Tier } from '../../gen/parameter/v1/freshness.ts';
 import { formatDuration } from '../client/index.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { type Io, print } from './io.ts';
 import { type Output, withOutput } from './options.ts';
 import { protoJson } from './proto-json.ts';
-import { columns, visible } from './render.ts';
-
-const TIERS: Record<number, string> = {
-  [Tier.TIER_NEAR_CACHE]: 'near cache',
-  [Tier.TIER_SHARED_CACHE]: 'shared cache',
-  [Tier.TIER_STORE]: 'store',
-};
+import { columns, TIERS } from './render.ts';
+import { visible } from './visible.ts';
 
 const BUS: Record<number, string> = {
   [Bus.BUS_STATE_CONNECTED]: 'connected',

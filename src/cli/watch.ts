@@ -6,7 +6,8 @@ import { type ConnectionOptions, withClient, withConnection } from './connection
 import { type Io, note, print } from './io.ts';
 import { collected, type Output, revision, withOutput } from './options.ts';
 import { protoJson } from './proto-json.ts';
-import { paint, preview, timeOfDay, visible } from './render.ts';
+import { paint, preview, timeOfDay } from './render.ts';
+import { visible } from './visible.ts';
 
 interface WatchOptions extends ConnectionOptions {
   readonly output: Output;

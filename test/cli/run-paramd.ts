@@ -7,6 +7,8 @@ export interface Terminal {
   readonly stdin?: string | Buffer;
   /** stdin and stdout are a terminal. */
   readonly tty?: boolean;
+  /** stderr is one, where progress is shown. */
+  readonly ttyErr?: boolean;
   readonly env?: Record<string, string>;
 }
 
@@ -24,16 +26,20 @@ export interface Running {
 }
 
 /** The command line in this process. */
-export function startParamd(argv: readonly string[], { stdin = '', tty = false, env = {} }: Terminal = {}): Running {
+export function startParamd(
+  argv: readonly string[],
+  { stdin = '', tty = false, ttyErr = false, env = {} }: Terminal = {},
+): Running {
   const interruption = new AbortController();
   const out = collecting();
   const err = collecting();
   const io: Io = {
     stdin: Object.assign(tty ? typed(stdin) : Readable.from([stdin]), { isTTY: tty }),
     stdout: Object.assign(out.stream, { isTTY: tty }),
-    stderr: err.stream,
+    stderr: Object.assign(err.stream, { isTTY: ttyErr }),
     env,
     interrupted: () => interruption.signal,
+    passSignals: () => {},
   };
   return {
     ended: run(argv, io).then((code) => ({ code, out: out.text(), err: err.text() })),
