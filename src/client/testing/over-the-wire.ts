@@ -1,0 +1,27 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { status } from '@grpc/grpc-js';
+import { ParamdRpcError } from '../rpc-error.ts';
+
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(input: BinaryReader | Uint8Array): T;
+}
+
+/** A request as a server reads it: what does not fit the wire is refused, and nothing of it is the caller's any more. */
+export function sent<T>(codec: Codec<T>, request: T): T {
+  try {
+    return codec.decode(new BinaryReader(codec.encode(request).finish(), keepingByteOrderMark));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ParamdRpcError(status.INTERNAL, `Request message serialization failure: ${why}`);
+  }
+}
+
+/** A response as a client reads it: the caller may do with it what it likes. */
+export function received<T>(codec: Codec<T>, response: T): T {
+  return codec.decode(codec.encode(response).finish());
+}
+
+function keepingByteOrderMark(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}
