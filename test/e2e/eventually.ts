@@ -10,14 +10,15 @@ export async function eventually(condition: () => boolean | Promise<boolean>, wi
   }
 }
 
-/** Does it over and over until told to stop. */
-export function repeating(round: (count: number) => Promise<void>): { stop(): Promise<void> } {
+/** Does it over and over until told to stop, or until it fails: then `ended` rejects. */
+export function repeating(round: (count: number) => Promise<void>): { ended: Promise<void>; stop(): Promise<void> } {
   let stopped = false;
   const running = (async () => {
     for (let count = 0; !stopped; count++) await round(count);
   })();
   running.catch(() => {});
   return {
+    ended: running,
     stop: () => {
       stopped = true;
       return running;
