@@ -2,11 +2,11 @@
 import { cpus, loadavg, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Course, Figures } from './alternate.ts';
-import { openBarePostgres } from './bare-postgres.ts';
-import { fillWorld } from './bench-world.ts';
-import { measureReads, measureWrites, READ_CONNECTIONS, WRITE_CONNECTIONS } from './courses.ts';
-import { type Facts, report } from './report.ts';
+import type { Course, Figures } from './compare/alternate.ts';
+import { openBarePostgres } from './compare/bare-postgres.ts';
+import { fillWorld } from './compare/bench-world.ts';
+import { measureReads, measureWrites, READ_CONNECTIONS, WRITE_CONNECTIONS } from './compare/courses.ts';
+import { type Facts, report } from './compare/report.ts';
 import { startThrowawayServers, type ThrowawayServers } from './throwaway-servers.ts';
 
 const USAGE = `npm run bench -- [options]

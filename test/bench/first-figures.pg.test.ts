@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import type { Figures } from '../../src/bench/alternate.ts';
+import type { Figures } from '../../src/bench/compare/alternate.ts';
 
 const bench = resolve('src/bench/first-figures.ts');
 const QUICK = ['--seconds', '0.2', '--rounds', '1', '--keys', '500', '--in-flight', '16'];

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetStatsResponse_BusState as Bus } from '../../../gen/parameter/v1/cache_service.ts';
-import { median, quantile } from '../../bench/load.ts';
+import { median, quantile } from '../../bench/quantile.ts';
 import { Failure } from '../failure.ts';
 import type { Fleet } from './fleet.ts';
 import type { Follower } from './follower.ts';

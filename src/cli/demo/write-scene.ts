@@ -1,4 +1,4 @@
-import { median, quantile } from '../../bench/load.ts';
+import { median, quantile } from '../../bench/quantile.ts';
 import { formatValue } from '../../client/index.ts';
 import { type Fleet, MAX_USERS } from './fleet.ts';
 import { milliseconds, type Stage } from './stage.ts';

@@ -1,4 +1,5 @@
-import { median, type Peer, type Round, runRound } from './load.ts';
+import { median } from '../quantile.ts';
+import { type Peer, type Round, runRound } from './load.ts';
 
 /** All rounds of one peer with so many calls in flight. */
 export interface Figures {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { Freshness, Tier } from '../../gen/parameter/v1/freshness.ts';
+import { Freshness, Tier } from '../../../gen/parameter/v1/freshness.ts';
 import {
   GetParameterRequest,
   ParameterServiceService,
   SetParameterRequest,
-} from '../../gen/parameter/v1/parameter_service.ts';
+} from '../../../gen/parameter/v1/parameter_service.ts';
 import type { GrpcCaller } from './grpc-caller.ts';
 import type { Peer } from './load.ts';
 

@@ -1,7 +1,7 @@
-import { type BenchServer, startBenchServer } from './bench-server.ts';
+import { type BenchServer, startBenchServer } from '../bench-server.ts';
+import type { ThrowawayServers } from '../throwaway-servers.ts';
 import { type GrpcCaller, openGrpc } from './grpc-caller.ts';
 import { getBytes, recordedResponses, setBytes, storedText } from './grpc-peer.ts';
-import type { ThrowawayServers } from './throwaway-servers.ts';
 
 /** A PostgreSQL and a Valkey with parameters in them. */
 export interface BenchWorld {

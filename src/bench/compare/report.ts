@@ -1,3 +1,4 @@
+import { markdownTable } from '../markdown-table.ts';
 import { cpuUsPerCall, type Figures, middle, ratio, shareOf } from './alternate.ts';
 
 /** What the figures depend on beside the code. */
@@ -59,7 +60,7 @@ export function report(facts: Facts, figures: readonly Figures[]): string {
 function table(figures: readonly Figures[], rows: readonly Row[], calls: number): string[] {
   const tiers = rows.some(({ tier }) => tier !== undefined);
   const heading = ['', 'calls/s', 'p50', 'p99', 'server CPU per call', ...(tiers ? ['answered by that tier'] : [])];
-  return aligned([
+  return markdownTable([
     heading,
     ...rows.map(({ label, peer, tier }) => {
       const one = find(figures, peer, calls)!;
@@ -84,19 +85,11 @@ function ratios(figures: readonly Figures[], inFlight: readonly number[]): strin
     });
     return cells.includes(undefined) ? [] : [[`${peer} / ${other.replace(' of a write', '')}`, ...cells.map(String)]];
   });
-  return aligned([['', ...inFlight.map((calls) => `${calls} in flight`)], ...rows]);
+  return markdownTable([['', ...inFlight.map((calls) => `${calls} in flight`)], ...rows]);
 }
 
 function find(figures: readonly Figures[], peer: string, calls: number): Figures | undefined {
   return figures.find((one) => one.peer === peer && one.inFlight === calls);
-}
-
-function aligned([heading = [], ...rows]: readonly (readonly string[])[]): string[] {
-  const widths = heading.map((_, i) => Math.max(...[heading, ...rows].map((row) => (row[i] ?? '').length)));
-  const line = (row: readonly string[]) =>
-    `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
-  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
-  return [line(heading), `| ${rule.join(' | ')} |`, ...rows.map(line)];
 }
 
 function thousands(count: number): string {
