@@ -10,6 +10,7 @@ import { type CallDefaults, responses, type Unary, unary } from './call.ts';
 import { channelCredentials, channelOptions, resolvable, type TlsSettings } from './channel.ts';
 import { checkHealth } from './health.ts';
 import { startLastSeen } from './last-seen.ts';
+import { openNearCache } from './near-cache/open-near-cache.ts';
 import type { Found, ListSettings, ParamdClient } from './paramd-client.ts';
 import {
   type Consistent,
@@ -106,7 +107,8 @@ export function connect(settings: ConnectSettings): ParamdClient {
     }
   }
 
-  return {
+  const closing = new AbortController();
+  const client: ParamdClient = {
     get,
     getMany: (keys, settings = {}) =>
       read(parameters.batchGetParameters.bind(parameters), { keys: [...keys] }, settings),
@@ -142,8 +144,13 @@ export function connect(settings: ConnectSettings): ParamdClient {
     get lastSeenRevision() {
       return lastSeen.revision;
     },
-    close: () => parameters.close(),
+    cache: (settings) => openNearCache(client, settings, undefined, closing.signal),
+    close: () => {
+      closing.abort();
+      parameters.close();
+    },
   };
+  return client;
 }
 
 /** "Not found" with its freshness is an answer; without it, it came from something else than a read. */

@@ -6,6 +6,20 @@ export type { TlsSettings } from './channel.ts';
 export { type ConnectSettings, connect, type MetadataHook } from './connect.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export type { HealthStatus } from './health.ts';
+export {
+  type Change,
+  type ChangeSelection,
+  type DefaultsUsed,
+  type JsonValue,
+  type NearCache,
+  type NearCacheSettings,
+  NearCacheTimeout,
+  type ReadDetail,
+  type ReadReason,
+  type ReadTypes,
+  type WaitSettings,
+} from './near-cache/near-cache.ts';
+export type { StandardResult, StandardSchema } from './near-cache/standard-schema.ts';
 export type { Found, ListSettings, ParamdClient, WarmSettings } from './paramd-client.ts';
 export type {
   CommitOperation,

@@ -8,6 +8,7 @@ import type {
 } from '../../gen/parameter/v1/parameter_service.ts';
 import type { CallSettings } from './call.ts';
 import type { HealthStatus } from './health.ts';
+import type { NearCache, NearCacheSettings } from './near-cache/near-cache.ts';
 import type { CommitOperation, CommitSettings, DeleteSettings, ReadSettings, SetSettings } from './requests.ts';
 import type { NativeValue } from './values.ts';
 import type { WatchItem, WatchSelection, WatchSettings } from './watch.ts';
@@ -51,6 +52,12 @@ export interface ParamdClient {
   warm(prefix: string, settings?: WarmSettings): AsyncIterable<WarmCacheResponse>;
   /** Of one service, by default of the whole server. */
   health(service?: string, settings?: CallSettings): Promise<HealthStatus>;
+  /**
+   * Keeps all under some prefixes in this process, for synchronous reads. Closing the client closes it too; only its own
+   * `close` tells when the snapshot file is written.
+   * @throws TypeError that names the setting that is wrong
+   */
+  cache(settings: NearCacheSettings): NearCache;
   /** The newest revision that this client has seen; reads reflect it unless they are told otherwise (C3). */
   readonly lastSeenRevision: bigint;
   close(): void;

@@ -1,0 +1,87 @@
+import type { Clock } from './clock.ts';
+import type { Feed } from './feed.ts';
+import type { HeadChecks } from './head-checks.ts';
+import type { Timing } from './settings.ts';
+import type { Staleness } from './staleness.ts';
+
+/** A server whose watches stall for want of time must not have them opened ever again. */
+const DOUBLINGS_MAX = 5;
+
+export interface StallWatchOptions {
+  readonly feed: Feed;
+  readonly checks: HeadChecks;
+  readonly staleness: Staleness;
+  readonly timing: Timing;
+  readonly clock: Clock;
+  readonly position: () => bigint | undefined;
+  readonly reopening: () => void;
+}
+
+/**
+ * Notices a watch that is open and dead: silent, although a head check told that there is more, or although nothing can
+ * be checked either. Then it is opened again, which by round robin goes to another replica where there is one.
+ */
+export class StallWatch {
+  readonly #options: StallWatchOptions;
+  #cancelTimer = () => {};
+  #reopened = 0;
+  /** Until then nothing that was late counts: this process stood still. */
+  #awakeSinceMs = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(options: StallWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Something has happened. */
+  look(): void {
+    this.#cancelTimer();
+    if (this.#isClosed) return;
+    const dueMs = this.#dueMs();
+    if (dueMs === undefined) {
+      this.#reopened = 0;
+      return;
+    }
+    const { feed, clock, reopening } = this.#options;
+    const nowMs = clock.nowMs();
+    if (nowMs < dueMs) {
+      this.#cancelTimer = clock.after(dueMs - nowMs, () => this.#wake(dueMs));
+      return;
+    }
+    this.#reopened = Math.min(this.#reopened + 1, DOUBLINGS_MAX);
+    reopening();
+    feed.open();
+    this.look();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer();
+  }
+
+  /** A timer that is late means that what has arrived in the meantime is not read yet. */
+  #wake(dueMs: number): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - dueMs > this.#options.timing.slackMs / 2) this.#awakeSinceMs = nowMs;
+    this.look();
+  }
+
+  /** When the watch counts as stalled unless it is heard of. Undefined: nothing speaks against it. */
+  #dueMs(): number | undefined {
+    const { feed, checks, staleness, timing } = this.#options;
+    const quietSinceMs = Math.max(feed.heardAtMs, this.#awakeSinceMs);
+    const { doubtSinceMs } = staleness;
+    const { failingSinceMs } = checks;
+    if (doubtSinceMs !== undefined) return Math.max(doubtSinceMs, quietSinceMs) + this.#patienceMs();
+    if (failingSinceMs === undefined) return undefined;
+    return Math.max(failingSinceMs, quietSinceMs) + timing.maxStalenessMs * 2 ** this.#reopened;
+  }
+
+  #patienceMs(): number {
+    const { feed, timing, position } = this.#options;
+    const loadingMs = timing.maxStalenessMs / 2;
+    const openingMs = position() === undefined ? loadingMs : 0;
+    const patienceMs = feed.hasAnswered ? timing.progressIntervalMs : openingMs;
+    return (patienceMs + timing.slackMs) * 2 ** Math.max(0, this.#reopened - 1);
+  }
+}
