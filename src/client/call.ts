@@ -91,15 +91,17 @@ function retryInMs(error: unknown, attempt: number): number {
 
 /**
  * The responses of a streaming call. Leaving the loop cancels the call, which grpc-js by itself would not (#2385); only
- * what the loop asks for is read from the network, and a little ahead.
+ * what the loop asks for is read from the network, and a little ahead. A patient call waits for a connection.
  * @throws ParamdRpcError; the signal's reason if it aborts
  */
 export async function* responses<S>(
   start: (metadata: Metadata) => ClientReadableStream<S>,
   { metadata }: CallDefaults,
   signal: AbortSignal | undefined,
+  patient = false,
 ): AsyncGenerator<S, void, undefined> {
-  const own = await metadata();
+  const own = (await metadata()).clone();
+  own.setOptions({ waitForReady: patient });
   signal?.throwIfAborted();
   const call = start(own);
   call.on('error', () => {}); // a cancelled call still reports itself after the loop has gone

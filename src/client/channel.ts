@@ -44,7 +44,7 @@ export function channelOptions(target: string, tls: TlsSettings | undefined): Cl
     'grpc.keepalive_timeout_ms': 10_000,
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 5_000,
+    'grpc.max_reconnect_backoff_ms': 2_000,
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_channelz': 0,
     ...(isLoopback(target) && { 'grpc.enable_http_proxy': 0 }),

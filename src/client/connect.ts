@@ -1,11 +1,7 @@
 import { Metadata, type MetadataValue, status } from '@grpc/grpc-js';
 import { CacheServiceClient } from '../../gen/parameter/v1/cache_service.ts';
 import type { Freshness } from '../../gen/parameter/v1/freshness.ts';
-import {
-  type ListParametersResponse,
-  ParameterServiceClient,
-  type WatchRequest,
-} from '../../gen/parameter/v1/parameter_service.ts';
+import { type ListParametersResponse, ParameterServiceClient } from '../../gen/parameter/v1/parameter_service.ts';
 import { type CallDefaults, responses, type Unary, unary } from './call.ts';
 import { channelCredentials, channelOptions, resolvable, type TlsSettings } from './channel.ts';
 import { checkHealth } from './health.ts';
@@ -21,7 +17,7 @@ import {
   setRequest,
 } from './requests.ts';
 import { ParamdRpcError } from './rpc-error.ts';
-import { resumingWatch, type WatchItem, type WatchSelection, type WatchSettings } from './watch.ts';
+import { type OpenWatch, resumingWatch, type WatchItem, type WatchSelection, type WatchSettings } from './watch.ts';
 
 /** Names as HTTP/2 has them, in lower case; those that end in "-bin" take bytes. */
 export type MetadataHook = () => Record<string, MetadataValue> | Promise<Record<string, MetadataValue>>;
@@ -99,8 +95,8 @@ export function connect(settings: ConnectSettings): ParamdClient {
   }
 
   async function* watch(selection: WatchSelection, settings: WatchSettings): AsyncGenerator<WatchItem> {
-    const open = (request: WatchRequest) =>
-      responses((metadata) => parameters.watch(request, metadata), defaults, settings.signal);
+    const open: OpenWatch = (request, patient) =>
+      responses((metadata) => parameters.watch(request, metadata), defaults, settings.signal, patient);
     for await (const item of resumingWatch(open, selection, settings)) {
       lastSeen.note(item.revision);
       yield item;

@@ -42,6 +42,12 @@ export type WatchItem =
   /** Nothing changed here up to `revision`. The first item tells where a watch without snapshot begins. */
   | { readonly kind: 'progress'; readonly revision: bigint };
 
+/**
+ * Opens one stream. A patient one waits until there is a connection, which the channel tries for with a backoff of its
+ * own, and so begins as soon as there is one; another one fails at once and says why there is none.
+ */
+export type OpenWatch = (request: WatchRequest, patient: boolean) => AsyncIterable<WatchResponse>;
+
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 10_000;
 
@@ -51,17 +57,17 @@ const BACKOFF_MAX_MS = 10_000;
  * @throws ParamdRpcError when opening again would not help; the signal's reason if it aborts
  */
 export async function* resumingWatch(
-  open: (request: WatchRequest) => AsyncIterable<WatchResponse>,
+  open: OpenWatch,
   selection: WatchSelection,
   settings: WatchSettings,
   pause: (ms: number, signal: AbortSignal | undefined) => Promise<unknown> = sleepUnlessAborted,
 ): AsyncGenerator<WatchItem, void, undefined> {
   let nextRevision = settings.fromRevision ?? 0n;
-  for (let failures = 0; ; failures++) {
+  for (let failures = 0, first = true; ; failures++, first = false) {
     let broken = new ParamdRpcError(status.UNAVAILABLE, 'the watch ended without an error');
     try {
       const initial: Parameter[] = [];
-      for await (const response of open(requestOf(selection, settings, nextRevision))) {
+      for await (const response of open(requestOf(selection, settings, nextRevision), !first)) {
         failures = 0;
         if (response.kind === Kind.KIND_INITIAL) {
           for (const { parameter } of response.events) if (parameter !== undefined) initial.push(parameter);
