@@ -1,20 +1,18 @@
 import { execFile, spawn } from 'node:child_process';
-import { accessSync, constants, readdirSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { type FleetReplica, startFleet } from '../e2e/replicas.ts';
-import { page } from './pages.ts';
+import { commandBlocks, page } from './pages.ts';
 
 const run = promisify(execFile);
 const DEFAULT_TARGET = '127.0.0.1:50051';
 const LINE_MS_MAX = 15_000;
 
-/** Commands of the README that can run here: the lines of its `sh` blocks. */
-const blocks = [...page('README.md').matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = '']) =>
-  block.split('\n').filter((line) => line !== ''),
-);
-const [watchBlock = [], firstBlock = [], ...otherBlocks] = blocks;
+const [watchBlock = [], firstBlock = [], ...otherBlocks] = commandBlocks('README.md');
+/** grpcurl is there in test/polyglot, which types its lines. */
+const otherLines = otherBlocks.flat().filter((line) => !line.startsWith('grpcurl '));
 
 describe('what the README says to type', function () {
   this.timeout(60_000);
@@ -58,9 +56,8 @@ describe('what the README says to type', function () {
     expect(await ended).to.equal(0);
   });
 
-  for (const line of otherBlocks.flat()) {
-    it(`${line.slice(0, 100)}`, async function () {
-      if (line.startsWith('grpcurl') && !onPath('grpcurl')) this.skip();
+  for (const line of otherLines) {
+    it(`${line.slice(0, 100)}`, async () => {
       expect(await type(line)).to.not.equal('');
     });
   }
@@ -86,15 +83,4 @@ function runnable(line: string, target: string): string {
     .replace(/^npx paramd /, `'${process.execPath}' bin/paramd.js `)
     .replace(/^npx buf /, `'${resolve('node_modules', '.bin', 'buf')}' `)
     .replaceAll(DEFAULT_TARGET, target);
-}
-
-function onPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
