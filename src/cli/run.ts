@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { registerBench } from './bench.ts';
 import { registerDelete } from './delete.ts';
 import { registerDemo } from './demo.ts';
 import { registerDev } from './dev.ts';
@@ -19,7 +20,7 @@ import { registerWatch } from './watch.ts';
 const GROUPS: Record<string, readonly ((program: Command, io: Io) => void)[]> = {
   'Parameters:': [registerGet, registerSet, registerDelete, registerList, registerWatch],
   'One replica:': [registerHealth, registerStats, registerWarm],
-  'Running it:': [registerDemo, registerDev, registerServe, registerMigrate],
+  'Running it:': [registerDemo, registerDev, registerServe, registerMigrate, registerBench],
 };
 
 /** @returns the exit code. Never throws; what there is to say has been written. */
