@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { requireValkey, startPostgres, type TestServer } from '../support/servers.ts';
+import { requireValkey, type TestServer } from '../support/servers.ts';
 import { eventually } from './eventually.ts';
+import { primaryAndCopy } from './primary-and-copy.ts';
 import { type Fleet, type FleetReplica, startFleet } from './replicas.ts';
 import { consistency, failureOf, int, intOf, told } from './rpc.ts';
 import { expectDense, expectFaithful, storedLog } from './watch-checker.ts';
@@ -16,22 +17,6 @@ describe('a failover of PostgreSQL that loses commits', function () {
     for (const close of closing.splice(0).reverse()) await close();
   });
 
-  /** Revisions 1 to 5 are on both, and only the primary runs. */
-  async function primaryAndCopy(): Promise<{ primary: TestServer; copy: TestServer; url: string }> {
-    const primary = await startPostgres();
-    closing.push(() => primary.close());
-    const fleet = await startFleet({ count: 1, databaseUrl: primary.url });
-    for (let at = 1; at <= 5; at++) await fleet.replicas[0]!.set({ key: 'a', value: int(at) });
-    await fleet.close();
-    await primary.stop();
-    const copy = await startPostgres({ copyOf: primary });
-    closing.push(() => copy.close());
-    await copy.stop();
-    await primary.start();
-    const hosts = `${new URL(primary.url).host},${new URL(copy.url).host}`;
-    return { primary, copy, url: primary.url.replace(new URL(primary.url).host, hosts) };
-  }
-
   /** Tells the copy that it is restored from an archive, so that it goes on in a timeline of its own. */
   function beginTimeline(copy: TestServer): void {
     writeFileSync(join(copy.folder, 'data', 'recovery.signal'), '');
@@ -40,7 +25,7 @@ describe('a failover of PostgreSQL that loses commits', function () {
 
   for (const timeline of ['the same timeline', 'a new timeline'] as const) {
     it(`C2, C9, C10: to a copy in ${timeline}`, async function () {
-      const { primary, copy, url } = await primaryAndCopy();
+      const { primary, copy, url } = await primaryAndCopy(closing);
       const fleet: Fleet = await startFleet({ databaseUrl: url, valkeyUrl: requireValkey(this) });
       closing.push(() => fleet.close());
       const [one, two] = fleet.replicas as [FleetReplica, FleetReplica];
@@ -101,7 +86,7 @@ describe('a failover of PostgreSQL that loses commits', function () {
   }
 
   it('C9, C10: back to the former primary, which has written apart: what each lost is known to be lost', async function () {
-    const { primary, copy, url } = await primaryAndCopy();
+    const { primary, copy, url } = await primaryAndCopy(closing);
     const fleet = await startFleet({ databaseUrl: url, valkeyUrl: requireValkey(this) });
     closing.push(() => fleet.close());
     const [one, two] = fleet.replicas as [FleetReplica, FleetReplica];
