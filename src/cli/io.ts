@@ -19,8 +19,13 @@ export interface Io {
 }
 
 /** A line on stdout. Waits while the reader is behind, so that a slow one holds a stream back. */
-export async function print(io: Io, line: string): Promise<void> {
-  if (!io.stdout.write(`${line}\n`)) await once(io.stdout, 'drain');
+export function print(io: Io, line: string): Promise<void> {
+  return printText(io, `${line}\n`);
+}
+
+/** The same of several lines at once. */
+export async function printText(io: Io, text: string): Promise<void> {
+  if (!io.stdout.write(text)) await once(io.stdout, 'drain');
 }
 
 /** A value on stdout as it is; a terminal gets it without what it would obey. */

@@ -41,3 +41,9 @@ export function bar(share: number): string {
   const filled = Math.round(Math.min(1, share) * 20);
   return `[${'#'.repeat(filled)}${'-'.repeat(20 - filled)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
 }
+
+/** "38 s left", as it went so far. */
+export function timeLeft(share: number, sinceMs: number): string {
+  const seconds = ((performance.now() - sinceMs) / 1000) * (1 / Math.max(share, 0.001) - 1);
+  return seconds < 100 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`;
+}

@@ -4,20 +4,19 @@ import { createFileRegistry, type FileRegistry, fromBinary, fromJson, toBinary, 
 import type { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { packageRoot } from './package-root.ts';
+import { visible } from './visible.ts';
 
 let registry: FileRegistry | undefined;
 
 /**
  * A message as canonical ProtoJSON in one line. ts-proto's own toJSON is something else: it cuts times to milliseconds,
- * prints durations as objects and drops a label named `__proto__`.
+ * prints durations as objects and drops a label named `__proto__`. What a terminal would obey is escaped, as JSON may.
  * @param type such as "Parameter", of parameter.v1
  */
 export function protoJson<T>(type: string, codec: { encode(message: T): BinaryWriter }, message: T): string {
   const { schema, registry } = described(type);
-  return JSON.stringify(
-    toJson(schema, fromBinary(schema, codec.encode(message).finish()), { registry }),
-    withSignOfZero,
-  );
+  const json = toJson(schema, fromBinary(schema, codec.encode(message).finish()), { registry });
+  return visible(JSON.stringify(json, withSignOfZero));
 }
 
 /**

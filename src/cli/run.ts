@@ -3,9 +3,11 @@ import { registerBench } from './bench.ts';
 import { registerDelete } from './delete.ts';
 import { registerDemo } from './demo.ts';
 import { registerDev } from './dev.ts';
+import { registerExport } from './export.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerGet } from './get.ts';
 import { registerHealth } from './health.ts';
+import { registerImport } from './import.ts';
 import { type Io, note } from './io.ts';
 import { registerList } from './list.ts';
 import { registerMigrate } from './migrate.ts';
@@ -19,6 +21,7 @@ import { registerWatch } from './watch.ts';
 /** Each command is one file; this is where a new one is named. */
 const GROUPS: Record<string, readonly ((program: Command, io: Io) => void)[]> = {
   'Parameters:': [registerGet, registerSet, registerDelete, registerList, registerWatch],
+  'Many at once:': [registerExport, registerImport],
   'One replica:': [registerHealth, registerStats, registerWarm],
   'Running it:': [registerDemo, registerDev, registerServe, registerMigrate, registerBench],
 };
