@@ -17,6 +17,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '../../../gen/parameter/v1/parameter_service.ts';
+import type { Clock } from '../near-cache/clock.ts';
 import type { Found } from '../paramd-client.ts';
 import { checkBatchGet, checkGet, checkList, checkWarm, checkWatch } from './check-request.ts';
 import { checkCommit, checkDelete, checkSet } from './check-write.ts';
@@ -36,13 +37,13 @@ const AT_ONCE = { seconds: 0n, nanos: 0 };
 /** The services of one paramd, on messages that it may keep. Every method throws what the call ends with. */
 export class MemoryServer {
   readonly history = new History();
-  /** The store's clock: it stands still until somebody sets it. */
-  now = new Date('2026-01-01T00:00:00Z');
+  readonly #clock: Pick<Clock, 'wallMs'>;
   readonly #actor: string;
   readonly #requests = new Map<string, { content: string; response: unknown; atMs: number }>();
   #watchers = 0;
 
-  constructor(actor: string) {
+  constructor(clock: Pick<Clock, 'wallMs'>, actor: string) {
+    this.#clock = clock;
     this.#actor = actor;
   }
 
@@ -164,9 +165,9 @@ export class MemoryServer {
   }
 
   #write(judged: Judged, validateOnly: boolean): { parameters: Parameter[]; revision: bigint } {
-    const ms = this.now.getTime();
+    const ms = this.#clock.wallMs();
     const seconds = Math.floor(ms / 1000);
-    const time = { seconds: BigInt(seconds), nanos: (ms - seconds * 1000) * 1_000_000 };
+    const time = { seconds: BigInt(seconds), nanos: Math.floor((ms - seconds * 1000) * 1_000_000) };
     const events = judgeWrite(judged, this.history, { actor: this.#actor, time });
     if (validateOnly) return { parameters: putsOf(events).map(unwritten), revision: 0n };
     if (events.length > 0) this.history.append(events);
@@ -182,7 +183,7 @@ export class MemoryServer {
   ): S {
     const { requestId, validateOnly } = request;
     if (requestId === '') return run();
-    const atMs = this.now.getTime();
+    const atMs = this.#clock.wallMs();
     const content = `${method} ${JSON.stringify(codec.toJSON(request), inOneOrder)}`;
     const earlier = this.#requests.get(requestId);
     if (earlier !== undefined && earlier.atMs > atMs - REQUEST_KEPT_MS) {

@@ -2,6 +2,8 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { status } from '@grpc/grpc-js';
 import { ParamdRpcError } from '../rpc-error.ts';
 
+const REQUEST_BYTES_MAX = 4 << 20;
+
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
   decode(input: BinaryReader | Uint8Array): T;
@@ -9,8 +11,17 @@ interface Codec<T> {
 
 /** A request as a server reads it: what does not fit the wire is refused, and nothing of it is the caller's any more. */
 export function sent<T>(codec: Codec<T>, request: T): T {
+  const bytes = serialized(codec, request);
+  if (bytes.length > REQUEST_BYTES_MAX) {
+    const what = `Received message larger than max (${bytes.length} vs ${REQUEST_BYTES_MAX})`;
+    throw new ParamdRpcError(status.RESOURCE_EXHAUSTED, what);
+  }
+  return codec.decode(new BinaryReader(bytes, keepingByteOrderMark));
+}
+
+function serialized<T>(codec: Codec<T>, request: T): Uint8Array {
   try {
-    return codec.decode(new BinaryReader(codec.encode(request).finish(), keepingByteOrderMark));
+    return codec.encode(request).finish();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ParamdRpcError(status.INTERNAL, `Request message serialization failure: ${why}`);
