@@ -49,8 +49,8 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
   child.stderr.on('data', (chunk: Buffer) => {
     complaints = (complaints + chunk).slice(-COMPLAINT_CHARACTERS_MAX);
   });
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
     child.once('close', (code, signal) => {
       resolve([signal ?? `exit code ${code}`, ...(code === 0 ? [] : [complaints])].join('\n'));
     });

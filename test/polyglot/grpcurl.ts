@@ -15,8 +15,12 @@ export function grpcurlClient(program: string, target: string): Client {
 async function execute(program: string, target: string, step: WireStep): Promise<Outcome> {
   const options = ['-plaintext', '-format-error', '-max-time', CALL_SECONDS_MAX, '-d', '@'];
   const child = spawn(program, [...options, target, `${SERVICE}/${step.method}`]);
-  const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
   let complaints = '';
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('close', resolve).once('error', (error) => {
+      complaints += error.message;
+    });
+  });
   child.stderr.on('data', (chunk: Buffer) => {
     complaints += chunk;
   });

@@ -43,7 +43,8 @@ export async function runScenario(name: string, client: Client): Promise<Run> {
   return run;
 
   async function take(step: Step): Promise<Seen> {
-    const seen = withoutUnlike(step, await client.execute(wireStep(step, forClient(step.request, prefix, answers))));
+    const request = forClient(step.request, prefix, answers);
+    const seen = withoutUnlike(step, await client.execute(wireStep(step, request, name)));
     if (step.as !== undefined && seen.response !== undefined) answers.set(step.as, seen.response);
     const outcome = comparable.outcome(seen, step.step);
     const expected = comparable.json(forClient(expectationOf(step), prefix, answers), '');
@@ -57,13 +58,14 @@ function withoutUnlike({ unlike = [] }: Step, { response, ...others }: Outcome):
   return { ...others, response: mapped(members, (value, name) => (unlike.includes(name) ? '<some>' : value)) };
 }
 
-function wireStep({ call, takeEvents, unknownField }: Step, request: Json): WireStep {
-  const common = { method: call, ...(call === 'Watch' && { takeEvents: takeEvents ?? 0 }) };
-  if (unknownField === undefined) return { ...common, request };
+function wireStep({ call, takeEvents = 0, unknownField, binary }: Step, request: Json, name: string): WireStep {
+  const common = { method: call, ...(call === 'Watch' && { takeEvents }) };
+  if (unknownField === undefined && binary?.[name] === undefined) return { ...common, request };
   const { input } = registry.getService('parameter.v1.ParameterService')!.method[lowerCamel(call)]!;
   const known = toBinary(input, fromJson(input, request as JsonValue, { registry }));
-  const unknown = new BinaryWriter().tag(unknownField, WireType.Varint).uint32(1).finish();
-  return { ...common, requestBase64: Buffer.concat([known, unknown]).toString('base64') };
+  const unknown = new BinaryWriter();
+  if (unknownField !== undefined) unknown.tag(unknownField, WireType.Varint).uint32(1);
+  return { ...common, requestBase64: Buffer.concat([known, unknown.finish()]).toString('base64') };
 }
 
 function lowerCamel(name: string): string {

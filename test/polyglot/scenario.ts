@@ -12,6 +12,8 @@ export interface Step {
   readonly request: Json;
   readonly takeEvents?: number;
   readonly unknownField?: number;
+  /** Why the request cannot be JSON, by the client's name. */
+  readonly binary?: Readonly<Record<string, string>>;
   readonly unlike?: readonly string[];
   /** Why a client cannot take it, by the client's name. */
   readonly except?: Readonly<Record<string, string>>;
