@@ -2,7 +2,17 @@ import { status } from '@grpc/grpc-js';
 import { ParamdRpcError } from '../client/index.ts';
 
 /** What a script can tell from the exit code; `paramd --help` lists it. */
-export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, condition: 4, unavailable: 5, interrupted: 130 } as const;
+export const EXIT = {
+  ok: 0,
+  error: 1,
+  usage: 2,
+  notFound: 3,
+  condition: 4,
+  unavailable: 5,
+  programNotRun: 126,
+  programNotFound: 127,
+  interrupted: 130,
+} as const;
 
 /** Ends the command with one line on stderr; an empty one says nothing. */
 export class Failure extends Error {

@@ -3,6 +3,7 @@ import { registerBench } from './bench.ts';
 import { registerDelete } from './delete.ts';
 import { registerDemo } from './demo.ts';
 import { registerDev } from './dev.ts';
+import { registerExec } from './exec.ts';
 import { registerExport } from './export.ts';
 import { EXIT, Failure } from './failure.ts';
 import { registerGet } from './get.ts';
@@ -21,7 +22,7 @@ import { registerWatch } from './watch.ts';
 /** Each command is one file; this is where a new one is named. */
 const GROUPS: Record<string, readonly ((program: Command, io: Io) => void)[]> = {
   'Parameters:': [registerGet, registerSet, registerDelete, registerList, registerWatch],
-  'Many at once:': [registerExport, registerImport],
+  'Many at once:': [registerExport, registerImport, registerExec],
   'One replica:': [registerHealth, registerStats, registerWarm],
   'Running it:': [registerDemo, registerDev, registerServe, registerMigrate, registerBench],
 };
@@ -43,6 +44,7 @@ function createProgram(io: Io): Command {
     .description('A parameter service: PostgreSQL keeps, memory answers, every change is streamed.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
