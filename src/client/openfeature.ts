@@ -1,6 +1,7 @@
 // Needs @openfeature/server-sdk, an optional peer dependency: nothing else in this package imports this file.
 import {
   ErrorCode,
+  type FlagMetadata,
   type JsonValue,
   OpenFeatureEventEmitter,
   type Provider,
@@ -109,7 +110,7 @@ export class ParamdProvider implements Provider {
 }
 
 function resolution<T>({ value, reason, revision, stalenessBoundMs, degraded, problem }: ReadDetail<T>) {
-  const bound = stalenessBoundMs === undefined ? {} : { stalenessBoundMs };
+  const bound: FlagMetadata = stalenessBoundMs === undefined ? {} : { stalenessBoundMs };
   const errorCode = ERROR_CODES[reason];
   if (errorCode === undefined) {
     const flagMetadata = { revision: String(revision), ...bound };
