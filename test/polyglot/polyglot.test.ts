@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { commandBlocks } from '../docs/pages.ts';
+import { commandBlocks, part } from '../docs/pages.ts';
 import { type Fleet, type FleetReplica, startFleet } from '../e2e/replicas.ts';
 import { int } from '../e2e/rpc.ts';
 import { query } from '../e2e/watch-checker.ts';
@@ -17,14 +17,8 @@ const BUILD_MS_MAX = 15 * 60_000;
 const SCENARIO_MS_MAX = 5 * 60_000;
 const TOUR_MS_MAX = 60_000;
 
-const TOUR = `max_users = 100
-timeout = 1.5 s
-hosts = a, b
-fresh within 500 ms: true
-ALREADY_EXISTS PARAMETER_EXISTS: true
-watching: max_users = 100
-watching: max_users = 120
-`;
+/** What every tour prints. */
+const [, TOUR = ''] = /^```\n([\s\S]+)```\n$/.exec(part('docs/languages.md', 'tour')) ?? [];
 
 /** By default all; those who work on some may name them. */
 const chosen = process.env.PARAMD_TEST_LANGUAGES?.split(',');
