@@ -41,13 +41,16 @@ export function readSettings(options: ReadOptions): ReadSettings {
 }
 
 export function withWriteOptions(command: Command, ifRevision: string): Command {
+  return withRequestId(command.option('--if-revision <revision>', ifRevision, revision));
+}
+
+export function withRequestId(command: Command): Command {
   return command
-    .option('--if-revision <revision>', ifRevision, revision)
     .option('--request-id <id>', 'of an earlier attempt: not done again within the hour (default: a new one)')
     .option('--validate-only', 'check everything and write nothing');
 }
 
-export function writeSettings({ requestId = randomUUID(), validateOnly }: WriteOptions) {
+export function writeSettings({ requestId = randomUUID(), validateOnly }: Omit<WriteOptions, 'ifRevision'>) {
   return { requestId, validateOnly } satisfies WriteSettings;
 }
 

@@ -6,6 +6,9 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { packageRoot } from './package-root.ts';
 import { visible } from './visible.ts';
 
+/** How the library says in what it failed. */
+const WHERE = /^cannot decode (?:message|field|oneof) (?:parameter\.v1|google\.protobuf)\.(\S+) from JSON: /;
+
 let registry: FileRegistry | undefined;
 
 /**
@@ -28,9 +31,7 @@ export function fromProtoJson<T>(type: string, codec: { decode(bytes: Uint8Array
   try {
     return codec.decode(toBinary(schema, fromJson(schema, JSON.parse(text), { registry })));
   } catch (error) {
-    throw new SyntaxError((error as Error).message.replace(/^cannot decode (message|field) parameter\.v1\./, ''), {
-      cause: error,
-    });
+    throw new SyntaxError((error as Error).message.replace(WHERE, '$1: '), { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { registerBench } from './bench.ts';
+import { registerCommit } from './commit.ts';
 import { registerDelete } from './delete.ts';
 import { registerDemo } from './demo.ts';
 import { registerDev } from './dev.ts';
@@ -21,7 +22,7 @@ import { registerWatch } from './watch.ts';
 
 /** Each command is one file; this is where a new one is named. */
 const GROUPS: Record<string, readonly ((program: Command, io: Io) => void)[]> = {
-  'Parameters:': [registerGet, registerSet, registerDelete, registerList, registerWatch],
+  'Parameters:': [registerGet, registerSet, registerDelete, registerCommit, registerList, registerWatch],
   'Many at once:': [registerExport, registerImport, registerExec],
   'One replica:': [registerHealth, registerStats, registerWarm],
   'Running it:': [registerDemo, registerDev, registerServe, registerMigrate, registerBench],

@@ -2,15 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { type Command, Option } from 'commander';
 import type { Parameter, Value } from '../../gen/parameter/v1/parameter.ts';
 import { SetParameterResponse } from '../../gen/parameter/v1/parameter_service.ts';
-import {
-  KINDS,
-  type Kind,
-  kindNamed,
-  kindOf,
-  type ParamdClient,
-  ParamdRpcError,
-  type SetSettings,
-} from '../client/index.ts';
+import { KINDS, type Kind, kindNamed, type ParamdClient, ParamdRpcError, type SetSettings } from '../client/index.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { EXIT, Failure, repeatable } from './failure.ts';
 import { type Io, print } from './io.ts';
@@ -26,7 +18,7 @@ import {
 } from './options.ts';
 import { protoJson } from './proto-json.ts';
 import { kindName, preview } from './render.ts';
-import { guessedValue, readValueSource, type ValueSource, valueAs } from './value-source.ts';
+import { fittingValue, readValueSource, type ValueSource, valueAs } from './value-source.ts';
 import { visible } from './visible.ts';
 
 interface SetOptions extends ConnectionOptions, WriteOptions {
@@ -106,13 +98,13 @@ async function set(
     });
   }
   const { signal } = settings;
-  const value = fitting(key, source, (await client.get(key, { signal })).parameter);
+  const value = fittingValue(key, source, (await client.get(key, { signal })).parameter);
   try {
     return await write(value);
   } catch (error) {
     if (!isKindMismatch(error)) throw error;
     const { parameter } = await client.get(key, { signal, linearizable: true });
-    return await write(fitting(key, source, parameter));
+    return await write(fittingValue(key, source, parameter));
   }
 }
 
@@ -122,20 +114,6 @@ function typed(source: ValueSource, kind: Kind): Value {
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure(EXIT.usage, (error as Error).message, { cause: error });
-  }
-}
-
-/** The value in the kind that the parameter has. */
-function fitting(key: string, source: ValueSource, existing: Parameter | undefined): Value {
-  if (existing === undefined) return guessedValue(source);
-  const kind = kindOf(existing.value);
-  try {
-    return valueAs(source, kind);
-  } catch (error) {
-    const way = '--kind with --allow-kind-change changes that';
-    throw new Failure(EXIT.condition, `${key} is of kind ${kind}: ${(error as Error).message}; ${way}`, {
-      cause: error,
-    });
   }
 }
 

@@ -30,7 +30,15 @@ export class ConfigError extends Error {
 /** Belongs to the tests of paramd, which find their servers by it. */
 const TEST_PREFIX = 'PARAMD_TEST_';
 /** Read by the client commands; a shell that has them may start a replica too. */
-const CLIENT_VARIABLES: readonly string[] = ['PARAMD_TARGET', 'PARAMD_ACTOR'];
+export const CLIENT_VARIABLES: readonly string[] = [
+  'PARAMD_TARGET',
+  'PARAMD_TARGET_TLS',
+  'PARAMD_TARGET_CA_FILE',
+  'PARAMD_TARGET_CERT_FILE',
+  'PARAMD_TARGET_KEY_FILE',
+  'PARAMD_TARGET_SERVER_NAME',
+  'PARAMD_ACTOR',
+];
 const SHOWN_CHARACTERS_MAX = 60;
 /** So few wrong characters in the name of an unrelated variable make it a likely misspelling. */
 const MISSPELLING_EDITS_MAX = 2;
