@@ -26,18 +26,20 @@ def watch(service: ParameterServiceStub, prefix: str) -> Generator[State, None, 
     Closing the generator ends the call.
     """
     state: State = {}
-    revision = 0
+    start_revision = 0
     failures = 0
     while True:
-        start = revision + 1 if revision else 0
         snapshot: State = {}
         call = service.Watch(
-            WatchRequest(prefixes=[prefix], send_initial=True, start_revision=start)
+            WatchRequest(
+                prefixes=[prefix], send_initial=True, start_revision=start_revision
+            )
         )
         try:
             for response in call:
                 failures = 0
-                revision = response.revision or revision
+                if response.revision:
+                    start_revision = response.revision + 1
                 if response.kind == WatchResponse.KIND_INITIAL:
                     apply(snapshot, response.events)
                 elif response.kind == WatchResponse.KIND_INITIAL_COMPLETE:

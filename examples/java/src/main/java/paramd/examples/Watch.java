@@ -35,18 +35,18 @@ final class Watch {
       throws InterruptedException {
     var service = ParameterServiceGrpc.newBlockingStub(channel);
     Map<String, Parameter> state = new HashMap<>();
-    long revision = 0;
+    long startRevision = 0;
     for (int failures = 0; ; failures++) {
       Map<String, Parameter> snapshot = new HashMap<>();
       Context.CancellableContext call = Context.current().withCancellation();
       Context outside = call.attach();
       try {
-        Iterator<WatchResponse> responses = service.watch(request(prefix, revision));
+        Iterator<WatchResponse> responses = service.watch(request(prefix, startRevision));
         while (responses.hasNext()) {
           WatchResponse response = responses.next();
           failures = 0;
           if (response.getRevision() != 0) {
-            revision = response.getRevision();
+            startRevision = response.getRevision() + 1;
           }
           switch (response.getKind()) {
             case KIND_INITIAL -> {
@@ -79,11 +79,11 @@ final class Watch {
     }
   }
 
-  private static WatchRequest request(String prefix, long revision) {
+  private static WatchRequest request(String prefix, long startRevision) {
     return WatchRequest.newBuilder()
         .addPrefixes(prefix)
         .setSendInitial(true)
-        .setStartRevision(revision == 0 ? 0 : revision + 1)
+        .setStartRevision(startRevision)
         .build();
   }
 

@@ -1,0 +1,14 @@
+import os
+
+import grpc
+from parameter.v1.parameter_service_pb2_grpc import ParameterServiceStub
+
+from watch import watch
+
+target = os.environ.get("PARAMD_TARGET", "127.0.0.1:50051")
+with grpc.insecure_channel(target) as channel:
+    # The state of the namespace, again after every change, over broken connections too.
+    for state in watch(ParameterServiceStub(channel), "app:config:"):
+        parameter = state.get("app:config:max_users")
+        max_users = parameter.value.int_value if parameter else 50
+        print("max_users is", max_users, flush=True)
