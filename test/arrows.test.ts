@@ -30,7 +30,7 @@ const ALLOWED: Record<string, readonly string[]> = {
 const DRIVERS: Record<string, readonly string[]> = {
   '@grpc/grpc-js': ['rpc', 'client', 'client/testing', 'cli', 'bench'],
   'grpc-health-check': ['rpc'],
-  '@bufbuild/protobuf': ['rpc', 'client', 'client/testing', 'cli', 'bench'],
+  '@bufbuild/protobuf': ['rpc', 'client', 'cli', 'bench'],
   '@openfeature/server-sdk': ['client/openfeature.ts'],
   pg: ['adapters/postgres', 'bench'],
   'node-pg-migrate': ['adapters/postgres'],

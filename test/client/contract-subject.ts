@@ -11,6 +11,8 @@ export interface ContractSubject {
   advance(ms: number): Promise<void>;
   /** Forgets all history. Takes two hours of the store's clock. */
   compact(): Promise<void>;
+  /** The server, for ever. */
+  goAway(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,9 @@ export async function startMemorySubject(): Promise<ContractSubject> {
       await client.advance(COMPACTION_MS);
       client.compact();
     },
+    goAway: async () => {
+      client.unavailable = true;
+    },
     close: async () => client.close(),
   };
 }
@@ -52,6 +57,7 @@ export async function startServerSubject(): Promise<ContractSubject> {
       await advance(COMPACTION_MS);
       await store.upkeep.compact(0);
     },
+    goAway: () => server.close(),
     close: async () => {
       client.close();
       await server.close();

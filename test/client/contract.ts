@@ -155,8 +155,12 @@ export function clientContract(name: string, start: () => Promise<ContractSubjec
         reason: 'INVALID_FIELD',
       });
       expect((await client.set('x', 1n, { requestId: 'two' })).revision).to.equal(3n);
+      await client.set('x', 2n, { requestId: 'three', validateOnly: true });
+      expect((await client.set('x', 2n, { requestId: 'three' })).revision).to.equal(4n);
+      const checked = client.set('x', 2n, { requestId: 'three', validateOnly: true });
+      expect(await checked.catch(told)).to.include({ reason: 'REQUEST_ID_REUSED' });
       await subject.advance(3_600_000);
-      expect((await client.set('k', 1n, { requestId: 'one' })).revision).to.equal(4n);
+      expect((await client.set('k', 1n, { requestId: 'one' })).revision).to.equal(5n);
     });
 
     it('watches from now on, then every change of what is watched, and progress', async () => {
@@ -228,6 +232,18 @@ export function clientContract(name: string, start: () => Promise<ContractSubjec
       for await (const { warmedKeys, complete } of client.warm('a')) {
         expect([warmedKeys, complete]).to.deep.equal([1n, true]);
       }
+    });
+
+    it('fails when nobody is there, and says that it is not paramd that says so', async () => {
+      const watch = client.watch({ prefixes: [''] }, { signal: AbortSignal.timeout(10_000) })[Symbol.asyncIterator]();
+      await watch.next();
+      await subject.goAway();
+      const page = client.list('')[Symbol.asyncIterator]().next();
+      const calls = [client.get('k'), client.set('k', 1n), page, client.health()];
+      for (const outcome of await Promise.all(calls.map((call: Promise<unknown>) => call.catch(told)))) {
+        expect(outcome).to.include({ code: 14, reason: undefined, retryAfterMs: undefined });
+      }
+      await watch.return?.(undefined);
     });
 
     it('gives the caller what it may change', async () => {

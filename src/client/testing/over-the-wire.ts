@@ -1,4 +1,3 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { status } from '@grpc/grpc-js';
 import { ParamdRpcError } from '../rpc-error.ts';
 
@@ -6,7 +5,7 @@ const REQUEST_BYTES_MAX = 4 << 20;
 
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };
-  decode(input: BinaryReader | Uint8Array): T;
+  decode(input: Uint8Array): T;
 }
 
 /** A request as a server reads it: what does not fit the wire is refused, and nothing of it is the caller's any more. */
@@ -16,7 +15,7 @@ export function sent<T>(codec: Codec<T>, request: T): T {
     const what = `Received message larger than max (${bytes.length} vs ${REQUEST_BYTES_MAX})`;
     throw new ParamdRpcError(status.RESOURCE_EXHAUSTED, what);
   }
-  return codec.decode(new BinaryReader(bytes, keepingByteOrderMark));
+  return codec.decode(bytes);
 }
 
 function serialized<T>(codec: Codec<T>, request: T): Uint8Array {
@@ -31,8 +30,4 @@ function serialized<T>(codec: Codec<T>, request: T): Uint8Array {
 /** A response as a client reads it: the caller may do with it what it likes. */
 export function received<T>(codec: Codec<T>, response: T): T {
   return codec.decode(codec.encode(response).finish());
-}
-
-function keepingByteOrderMark(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
