@@ -1,3 +1,4 @@
+import type { Parameter } from '../../../gen/parameter/v1/parameter.ts';
 import type { ParamdClient } from '../paramd-client.ts';
 import type { ParamdRpcError } from '../rpc-error.ts';
 import type { WatchItem } from '../watch.ts';
@@ -73,6 +74,8 @@ export class Feed {
         this.#heard();
         this.#refusals = 0;
         take(item);
+        // Every loop that it came through holds it until the next one comes, which may be long.
+        if (item.kind === 'snapshot') (item.parameters as Parameter[]).length = 0;
       }
       throw new Error('the watch ended without an error');
     } catch (error) {
