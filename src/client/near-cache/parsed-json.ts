@@ -56,7 +56,7 @@ function validate<T>(schema: StandardSchema<T>, value: unknown): JsonOutcome<T> 
   }
   if (result instanceof Promise) {
     result.catch(() => {});
-    throw new TypeError('the schema is asynchronous: a synchronous read can only use one without async checks');
+    throw new TypeError('the schema is asynchronous (zod: or has thrown); a read needs one that answers at once');
   }
   if (result.issues === undefined) return { value: frozen(result.value), problem: undefined };
   return { value: undefined, problem: describe(result.issues) || 'the schema refuses it' };

@@ -13,10 +13,11 @@
 // A check whose h is beyond W waits until the watch gets there; what has no staleness bound proves nothing. A degraded
 // answer has its true age as s and is proof like any other.
 //
-// h and W must be places in one history. A check therefore demands revision W (at_least_revision): a store that was put
-// back to an earlier state, or has lost W in a failover, answers REVISION_LOST instead of a small h that would "prove" W.
-// If the watch then begins anew below W, all proof is forgotten, and so is the check that is under way: they were of
-// another history. A snapshot above W needs none of that: what was committed before p - s is <= h <= W, so it is in there.
+// h and W must be places in one history. A failover that loses commits goes on beyond all of their revisions (C9), so an
+// h from after it is beyond a W from before. Servers that come back with another store know nothing of W and have a small
+// h, which would "prove" it; so a check demands revision W (at_least_revision) and gets REVISION_LOST there. If the watch
+// then begins anew below W, all proof is forgotten, also by the check that is under way: it was of another history. A
+// snapshot above W needs none of that: what was committed before p - s is <= h <= W, so it is in there.
 //
 // This is how it stays within B (maxStalenessMs), if every call takes little time:
 //

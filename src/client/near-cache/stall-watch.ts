@@ -4,8 +4,9 @@ import type { HeadChecks } from './head-checks.ts';
 import type { Timing } from './settings.ts';
 import type { Staleness } from './staleness.ts';
 
-/** A server whose watches stall for want of time must not have them opened ever again. */
-const DOUBLINGS_MAX = 5;
+/** Opening again is tried ever more seldom, up to this: servers that stall for want of time get no more to do. */
+const PATIENCE_MS_MAX = 60_000;
+const DOUBLINGS_MAX = 10;
 
 export interface StallWatchOptions {
   readonly feed: Feed;
@@ -74,7 +75,7 @@ export class StallWatch {
     const { failingSinceMs } = checks;
     if (doubtSinceMs !== undefined) return Math.max(doubtSinceMs, quietSinceMs) + this.#patienceMs();
     if (failingSinceMs === undefined) return undefined;
-    return Math.max(failingSinceMs, quietSinceMs) + timing.maxStalenessMs * 2 ** this.#reopened;
+    return Math.max(failingSinceMs, quietSinceMs) + doubled(timing.maxStalenessMs, this.#reopened);
   }
 
   #patienceMs(): number {
@@ -82,6 +83,10 @@ export class StallWatch {
     const loadingMs = timing.maxStalenessMs / 2;
     const openingMs = position() === undefined ? loadingMs : 0;
     const patienceMs = feed.hasAnswered ? timing.progressIntervalMs : openingMs;
-    return (patienceMs + timing.slackMs) * 2 ** Math.max(0, this.#reopened - 1);
+    return doubled(patienceMs + timing.slackMs, Math.max(0, this.#reopened - 1));
   }
+}
+
+function doubled(ms: number, times: number): number {
+  return Math.max(ms, Math.min(ms * 2 ** times, PATIENCE_MS_MAX));
 }
