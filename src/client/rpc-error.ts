@@ -40,8 +40,8 @@ export class ParamdRpcError extends Error {
     return text !== undefined && /^\d{1,19}$/.test(text) ? BigInt(text) : undefined;
   }
 
-  constructor(code: number, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: number, message: string, details: ErrorDetails = {}) {
+    super(message);
     this.name = 'ParamdRpcError';
     this.code = code;
     this.status = status[code] ?? `status ${code}`;
@@ -57,7 +57,7 @@ export class ParamdRpcError extends Error {
 export function toRpcError(error: unknown): unknown {
   if (!isServiceError(error)) return error;
   const [encoded] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  return new ParamdRpcError(error.code, error.details || error.message, parseDetails(encoded), { cause: error });
+  return new ParamdRpcError(error.code, error.details || error.message, parseDetails(encoded));
 }
 
 function isServiceError(error: unknown): error is ServiceError {

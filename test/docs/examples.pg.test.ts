@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { type FleetReplica, startFleet } from '../e2e/replicas.ts';
@@ -59,15 +58,6 @@ describe('what the README says to type', function () {
   for (const line of otherLines) {
     it(`${line.slice(0, 100)}`, async () => {
       expect(await type(line)).to.not.equal('');
-    });
-  }
-
-  for (const name of readdirSync('test/docs/examples')) {
-    it(`test/docs/examples/${name}`, async () => {
-      const { stdout } = await run(process.execPath, [join('test', 'docs', 'examples', name), one.target], {
-        timeout: LINE_MS_MAX,
-      });
-      expect(stdout).to.match(/revision/);
     });
   }
 

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { expect } from 'chai';
 import { settingsTable } from '../../src/config/describe.ts';
+import { CLIENT_VARIABLES } from '../../src/config/load-config.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
-import { expectPart, firstColumn, page, pages, part, rows } from './pages.ts';
-
-const EXAMPLES = readdirSync('test/docs/examples').map((name) => `test/docs/examples/${name}`);
+import { examples, expectPart, firstColumn, page, pages, part, parts, rows } from './pages.ts';
 
 describe('the papers', () => {
   for (const name of pages()) {
@@ -26,7 +25,7 @@ describe('the papers', () => {
     });
 
     it(`${name} names settings that there are`, () => {
-      const known = [...Object.values(SETTINGS).map(({ variable }) => variable), 'PARAMD_TARGET', 'PARAMD_ACTOR'];
+      const known = [...Object.values(SETTINGS).map(({ variable }) => variable), ...CLIENT_VARIABLES];
       for (const [variable] of page(name).matchAll(/PARAMD_[A-Z_]*[A-Z]/g)) {
         if (!variable.startsWith('PARAMD_TEST')) expect(known, `in ${name}`).to.include(variable);
       }
@@ -37,11 +36,22 @@ describe('the papers', () => {
     expectPart('README.md', 'settings', `${settingsTable('markdown')}\n`);
   });
 
-  for (const example of EXAMPLES) {
-    it(`README has ${example} as it is`, () => {
-      expectPart('README.md', `example ${example}`, `\`\`\`ts\n${readFileSync(example, 'utf8')}\`\`\`\n`);
-    });
+  for (const name of pages()) {
+    for (const example of parts(name, 'example').keys()) {
+      it(`${name} has ${example} as it is`, () => {
+        expectPart(
+          name,
+          `example ${example}`,
+          `\`\`\`${extname(example).slice(1)}\n${readFileSync(example, 'utf8')}\`\`\`\n`,
+        );
+      });
+    }
   }
+
+  it('some page shows each example', () => {
+    const shown = pages().flatMap((name) => [...parts(name, 'example').keys()]);
+    expect(examples().filter((example) => !shown.includes(example))).to.deep.equal([]);
+  });
 
   it('README names for C1 to C15 a test that names it', () => {
     const contract = rows(part('README.md', 'contract')).slice(1);

@@ -22,18 +22,30 @@ export function commandBlocks(name: string): readonly (readonly string[])[] {
 
 /** What stands between `<!-- name -->` and the closing mark after it. */
 export function part(name: string, mark: string): string {
-  const [, text] = marked(mark).exec(page(name)) ?? [];
+  const [, , text] = marked(mark).exec(page(name)) ?? [];
   if (text === undefined) throw new Error(`${name} has no part <!-- ${mark} -->`);
   return text;
+}
+
+/** All parts `<!-- kind name -->` of a page, by name. */
+export function parts(name: string, kind: string): ReadonlyMap<string, string> {
+  const marks = page(name).matchAll(new RegExp(`<!-- ${kind} (\\S+) -->`, 'g'));
+  return new Map([...marks].map(([, path = '']) => [path, part(name, `${kind} ${path}`)]));
+}
+
+/** Programs for users, which the pages show and the tests run. The tours belong to test/polyglot. */
+export function examples(): readonly string[] {
+  const names = readdirSync('examples/typescript').filter((name) => /^(?!tour|scenario).*\.ts$/.test(name));
+  return names.map((name) => `examples/typescript/${name}`);
 }
 
 /** Holds a part to what the program says. `PARAMD_TEST_WRITE_DOCS=1` writes it instead. */
 export function expectPart(name: string, mark: string, current: string): void {
   if (process.env.PARAMD_TEST_WRITE_DOCS === '1') {
-    const written = page(name).replace(marked(mark), (whole, text) => whole.replace(text, () => current));
+    const written = page(name).replace(marked(mark), (_whole, open, _text, close) => `${open}${current}${close}`);
     writeFileSync(name, written);
   }
-  const remedy = 'PARAMD_TEST_WRITE_DOCS=1 npx mocha test/docs/pages.test.ts && npm run format';
+  const remedy = 'PARAMD_TEST_WRITE_DOCS=1 npx mocha test/docs && npm run format';
   expect(unpadded(part(name, mark)), `${name} is out of date: ${remedy}`).to.equal(unpadded(current));
 }
 
@@ -59,5 +71,5 @@ function unpadded(text: string): string {
 
 function marked(mark: string): RegExp {
   const closing = mark.split(' ', 1)[0];
-  return new RegExp(`<!-- ${mark} -->\\n([\\s\\S]*?)<!-- /${closing} -->`);
+  return new RegExp(`(<!-- ${mark} -->\\n)([\\s\\S]*?)(<!-- /${closing} -->)`);
 }
