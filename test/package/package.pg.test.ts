@@ -4,15 +4,17 @@ import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { findPostmaster } from '../../src/embedded/postmaster.ts';
-import { goneWithin, processesIn } from '../../src/embedded/process.ts';
+import { goneWithin, processesIn, signalTree } from '../../src/embedded/process.ts';
 import { type RealServer, startRealServer } from '../client/real-server.ts';
 import { valkeyUrl } from '../support/servers.ts';
 import { type InstalledPackage, installPackage, userEnvironment } from './installed-package.ts';
-import { COMMON_JS, MODULE, SESSION_SHOWN, TYPED } from './user-programs.ts';
+import { COMMON_JS, FLAGS, MODULE, SESSION_SHOWN, TYPED, UNIT_TEST } from './user-programs.ts';
 
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { exports, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const PACKED =
   /^(bin\/paramd\.js|dist\/.+\.(js|d\.ts|sql)|gen\/image\.binpb|proto\/.+\.proto|[A-Z]+\.md|LICENSE|package\.json)$/;
+const OPENFEATURE = '@openfeature/server-sdk';
+const RESOLUTIONS = ['nodenext', 'bundler'];
 const TSC = resolve('node_modules', '.bin', 'tsc');
 /** Of an installation without optional packages; with them it is 300 MB. */
 const CLIENT_BYTES_MAX = 64 << 20;
@@ -42,9 +44,7 @@ describe('the package, installed in an empty folder', function () {
       'gen/image.binpb',
       'proto/parameter/v1/parameter_service.proto',
     ]);
-    expect(user.files.filter((file) => /test|coverage|\.env/.test(file.replace('client/testing', '')))).to.deep.equal(
-      [],
-    );
+    expect(user.files.filter((file) => /(^|\/)test\/|\.test\.|coverage|\.env/.test(file))).to.deep.equal([]);
   });
 
   it('has what its exports name, and types that name no source', () => {
@@ -73,28 +73,14 @@ describe('the package, installed in an empty folder', function () {
     expect(readFileSync(new URL(url.trim()), 'utf8')).to.include('service ParameterService');
   });
 
-  for (const [module, resolution] of [
-    ['nodenext', 'nodenext'],
-    ['esnext', 'bundler'],
-  ]) {
-    it(`has types that hold, by moduleResolution ${resolution}`, async () => {
-      user.write('typed.ts', TYPED);
-      const compilerOptions = {
-        strict: true,
-        exactOptionalPropertyTypes: true,
-        skipLibCheck: false,
-        noEmit: true,
-        target: 'es2022',
-        module,
-        moduleResolution: resolution,
-      };
-      user.write(
-        'package.json',
-        JSON.stringify({ ...JSON.parse(readFileSync(join(user.folder, 'package.json'), 'utf8')), type: 'module' }),
-      );
-      user.write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['typed.ts'] }));
-      await user.run(TSC, '--project', '.');
-    });
+  it('gives a client in memory to unit tests', async () => {
+    user.write('unit-test.mjs', UNIT_TEST);
+    expect(await user.run('node', 'unit-test.mjs')).to.equal('7\n');
+  });
+
+  for (const resolution of RESOLUTIONS) {
+    it(`has types that hold, by moduleResolution ${resolution}`, () =>
+      checkTypes(user, resolution, { 'typed.mts': TYPED, 'unit-test.mts': UNIT_TEST }));
   }
 
   for (const [format, banner] of [
@@ -134,9 +120,18 @@ describe('the package, installed in an empty folder', function () {
     });
   }
 
+  it('gives flags to OpenFeature, whose SDK is only there for those who install it', async () => {
+    expect(existsSync(join(user.folder, 'node_modules', '@openfeature'))).to.equal(false);
+    await user.install(`${OPENFEATURE}@${devDependencies[OPENFEATURE]}`);
+    user.write('flags.mjs', FLAGS);
+    expect(await user.run('node', 'flags.mjs')).to.equal('7\n');
+    for (const resolution of RESOLUTIONS) await checkTypes(user, resolution, { 'flags.mts': FLAGS });
+  });
+
   it('runs everything by npx paramd dev, and ends with all of it at Ctrl-C', async () => {
     await user.installOptional();
     const dev = startDev(user.folder);
+    const data = join(user.folder, '.paramd', 'postgres', 'data');
     try {
       const target = await dev.target;
       const paramd = (...words: string[]) => user.run('npx', 'paramd', ...words, '--target', target);
@@ -144,7 +139,6 @@ describe('the package, installed in an empty folder', function () {
       expect(await paramd('get', 'app:limit')).to.equal('7\n');
       expect(await paramd('get', 'app:limit', '-o', 'json')).to.include('"intValue":"7"');
       expect(await user.run('node', 'session.mjs', target, 'app:npx')).to.equal(SESSION_SHOWN);
-      const data = join(user.folder, '.paramd', 'postgres', 'data');
       const postmaster = findPostmaster(data)!;
       // As the terminal does: to all of its group.
       process.kill(-dev.pid, 'SIGINT');
@@ -152,10 +146,35 @@ describe('the package, installed in an empty folder', function () {
       expect(await goneWithin([postmaster, ...processesIn(user.folder)], STOP_MS_MAX)).to.equal(true);
       expect(existsSync(join(data, 'postmaster.pid')), 'an orderly end removes it').to.equal(false);
     } finally {
-      dev.kill();
+      for (const left of [findPostmaster(data), ...processesIn(user.folder)]) {
+        if (left !== undefined) signalTree(left, 'SIGKILL');
+      }
     }
   });
 });
+
+async function checkTypes(user: InstalledPackage, moduleResolution: string, files: Readonly<Record<string, string>>) {
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    target: 'es2022',
+    module: moduleResolution === 'bundler' ? 'esnext' : moduleResolution,
+    moduleResolution,
+  };
+  for (const [name, text] of Object.entries(files)) user.write(name, text);
+  user.write('tsconfig.json', JSON.stringify({ compilerOptions, files: Object.keys(files) }));
+  const output = await user.run(TSC, '--project', '.').catch((error: Error) => {
+    if (!error.message.includes('error TS')) throw error;
+    return error.message;
+  });
+  // Types of other packages may be at odds with each other.
+  const errors = output
+    .split('\n')
+    .filter((line) => /error TS/.test(line) && !/node_modules\/(?!paramd\/)\S+\(/.test(line));
+  expect(errors).to.deep.equal([]);
+}
 
 function startDev(folder: string) {
   const child: ChildProcess = spawn('npx', ['paramd', 'dev'], {
@@ -180,8 +199,5 @@ function startDev(folder: string) {
     }
     ended.then(() => reject(new Error(`paramd dev ended: ${output}`)));
   });
-  const kill = () => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL');
-  };
-  return { pid: child.pid!, target, ended, kill };
+  return { pid: child.pid!, target, ended };
 }

@@ -11,11 +11,15 @@ for await (const item of paramd.watch({ prefixes: ['app:'] }, { initial: true })
   console.log(item.kind);
   break;
 }
+const cache = paramd.cache({ prefixes: [process.argv[3]] });
+await cache.ready();
+console.log(cache.number(process.argv[3], 1));
+await cache.close();
 paramd.close();
 `;
 
 /** What each of them prints. */
-export const SESSION_SHOWN = '100n\ntrue PARAMETER_NOT_FOUND\nsnapshot\n';
+export const SESSION_SHOWN = '100n\ntrue PARAMETER_NOT_FOUND\nsnapshot\n100\n';
 
 export const MODULE = `import { connect, ParamdRpcError } from 'paramd/client';\n${SESSION}`;
 
@@ -39,9 +43,40 @@ for await (const item of paramd.watch({ prefixes: ['app:'] })) {
   const kind: WatchItem['kind'] = item.kind;
   if (item.kind === 'changes') for (const event of item.events) console.log(kind, event.parameter?.updateTime?.seconds);
 }
+const cache = paramd.cache({ prefixes: ['app:'] });
+const limit: number = cache.number('app:limit', 100);
+// @ts-expect-error: the default is of the same type
+cache.number('app:limit', '100');
 try {
   await paramd.commit([{ set: 'app:limit', value: 8n }, { delete: 'app:old' }]);
 } catch (error) {
-  if (error instanceof ParamdRpcError) console.log(error.reason, found, revision, wrong);
+  if (error instanceof ParamdRpcError) console.log(error.reason, found, revision, wrong, limit);
 }
+`;
+
+/** Prints 7. */
+export const UNIT_TEST = `
+import { memoryClient } from 'paramd/client/testing';
+
+const paramd = memoryClient({ 'app:limit': 7n });
+const cache = paramd.cache({ prefixes: ['app:'] });
+await cache.ready();
+console.log(cache.number('app:limit', 100));
+await cache.close();
+paramd.close();
+`;
+
+/** Prints 7. */
+export const FLAGS = `
+import { OpenFeature } from '@openfeature/server-sdk';
+import { memoryClient } from 'paramd/client/testing';
+import { ParamdProvider } from 'paramd/openfeature';
+
+const paramd = memoryClient({ 'flags:limit': 7n });
+const cache = paramd.cache({ prefixes: ['flags:'] });
+await OpenFeature.setProviderAndWait(new ParamdProvider(cache, { prefix: 'flags:' }));
+console.log(await OpenFeature.getClient().getNumberValue('limit', 100));
+await OpenFeature.close();
+await cache.close();
+paramd.close();
 `;
