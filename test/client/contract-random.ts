@@ -8,9 +8,18 @@ export interface Step {
   readonly run: (subject: ContractSubject) => Promise<unknown>;
 }
 
-const key = fc.constantFrom('a', 'a:b', 'a:é', 'a:\u{10000}', 'a:\uff5e', 'b', '', 'e\u0301');
+function seldom<T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+}
+
+/** Mostly good, so that courses get somewhere. */
+const key = fc.oneof(
+  { weight: 30, arbitrary: fc.constantFrom('a', 'a:b', 'a:é', 'a:\u{10000}', 'a:\uff5e', 'b') },
+  { weight: 1, arbitrary: fc.constantFrom('', 'e\u0301') },
+);
 const prefix = fc.constantFrom('', 'a', 'a:', 'b');
 const value: fc.Arbitrary<NativeValue> = fc.oneof(
+  { weight: 10, arbitrary: fc.constantFrom(1n, 2n) }, // of one kind
   fc.constantFrom('', 'x', 'é'),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
@@ -18,51 +27,50 @@ const value: fc.Arbitrary<NativeValue> = fc.oneof(
   fc.array(fc.constantFrom('', 'p'), { maxLength: 2 }),
   fc.constantFrom({ json: '{"a":[1]}' }, { json: 'null' }, { json: '' }, { durationNs: -1_500_000_000n }),
 );
-const revision = fc.bigInt({ min: 0n, max: 12n });
-const labels = fc.uniqueArray(fc.constantFrom('x', 'y', ''), { maxLength: 3 }).map((names) => {
+const revision = fc.bigInt({ min: 0n, max: 20n });
+const ifRevision = seldom(revision);
+const labels = fc.uniqueArray(fc.constantFrom('x', 'y', 'z'), { maxLength: 3 }).map((names) => {
   return new Map(names.map((name) => [name, name]));
 });
 const contents = fc.record(
   {
-    cacheTtlMs: fc.constantFrom(999, 1000, 1500.000001),
+    cacheTtlMs: fc.constantFrom(1000, 1500.000001, 2_592_000_000),
     labels,
     removeLabels: fc.array(fc.constantFrom('x', 'y', '*'), { maxLength: 2 }),
     allowKindChange: fc.boolean(),
   },
   { requiredKeys: [] },
 );
-const write = fc.record(
-  { requestId: fc.constantFrom('r1', 'r2', 'r3'), validateOnly: fc.boolean() },
-  { requiredKeys: [] },
-);
+const write = fc.record({
+  requestId: seldom(fc.constantFrom('r1', 'r2', 'r3')),
+  validateOnly: seldom(fc.constant(true)),
+});
 const allowMissing = fc.boolean();
 const operation: fc.Arbitrary<CommitOperation> = fc.oneof(
   fc
-    .tuple(key, fc.option(value, { nil: undefined }), contents)
+    .tuple(key, fc.option(value, { nil: undefined, freq: 8 }), contents)
     .map(([set, value, contents]) => ({ set, value, ...contents })),
   fc.record({ delete: key, allowMissing }),
 );
 
 const set = fc
-  .tuple(key, fc.option(value, { nil: undefined }), contents, write, fc.option(revision, { nil: undefined }))
+  .tuple(key, fc.option(value, { nil: undefined, freq: 8 }), contents, write, ifRevision)
   .map(([key, value, contents, write, ifRevision]) => {
     return calling('set', (client) => client.set(key, value, { ...contents, ...write, ifRevision }));
   });
-const remove = fc
-  .tuple(key, write, allowMissing, fc.option(revision, { nil: undefined }))
-  .map(([key, write, allowMissing, ifRevision]) => {
-    return calling('delete', (client) => client.delete(key, { ...write, allowMissing, ifRevision }));
-  });
-const commit = fc
-  .tuple(
-    fc.array(operation, { maxLength: 4 }),
-    fc.array(fc.record({ key, ifRevision: revision }), { maxLength: 2 }),
-    write,
-  )
-  .map(([operations, conditions, write]) => {
-    return calling('commit', (client) => client.commit(operations, { ...write, conditions }));
-  });
-const get = fc.tuple(key, revision).map(([key, atLeastRevision]) => {
+const remove = fc.tuple(key, write, allowMissing, ifRevision).map(([key, write, allowMissing, ifRevision]) => {
+  return calling('delete', (client) => client.delete(key, { ...write, allowMissing, ifRevision }));
+});
+/** Hardly ever two on one key. */
+const operations = fc.oneof(
+  { weight: 9, arbitrary: fc.uniqueArray(operation, { minLength: 1, maxLength: 4, selector: keyOf }) },
+  { weight: 1, arbitrary: fc.array(operation, { maxLength: 4 }) },
+);
+const conditions = fc.array(fc.record({ key, ifRevision: revision }), { minLength: 1, maxLength: 2 });
+const commit = fc.tuple(operations, seldom(conditions), write).map(([operations, conditions, write]) => {
+  return calling('commit', (client) => client.commit(operations, { ...write, conditions }));
+});
+const get = fc.tuple(key, seldom(revision)).map(([key, atLeastRevision]) => {
   return calling('get', (client) => client.get(key, { atLeastRevision }));
 });
 const getMany = fc.array(key).map((keys) => calling('getMany', (client) => client.getMany(keys)));
@@ -75,7 +83,10 @@ const watch = fc
     return calling('watch', async (client) => {
       const head = (await client.getMany([])).freshness!.revision;
       const fromRevision = from === 0n ? undefined : from;
-      return watchedUntil(head, client.watch({ keys, prefixes }, { initial, previous, fromRevision }));
+      return watchedUntil(
+        head,
+        client.watch({ keys, prefixes }, { initial, previous, fromRevision, progressIntervalMs: 100 }),
+      );
     });
   });
 const later = fc.constantFrom(1, 3_599_999, 3_600_000).map((ms): Step => {
@@ -93,8 +104,12 @@ export const course: fc.Arbitrary<Step[]> = fc.array(
     { weight: 1, arbitrary: later },
     { weight: 1, arbitrary: compact },
   ),
-  { maxLength: 30 },
+  { minLength: 10, maxLength: 40 },
 );
+
+function keyOf(operation: CommitOperation): string {
+  return 'set' in operation ? operation.set : operation.delete;
+}
 
 function calling(name: string, call: (client: ParamdClient) => Promise<unknown>): Step {
   return { name, run: ({ client }) => outcomeOf(call(client)) };

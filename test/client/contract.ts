@@ -196,6 +196,7 @@ export function clientContract(name: string, start: () => Promise<ContractSubjec
         ['c', 3n],
         ['c', 4n],
       ]);
+      expect(events.map(({ previous }) => previous)).to.deep.equal([undefined, undefined, undefined]);
       await resumed.return?.(undefined);
       for (const fromRevision of [undefined, 1n, 1000n]) {
         if (fromRevision !== undefined) await subject.compact();
