@@ -4,7 +4,7 @@ import type { Client, WireStep } from './client.ts';
 import { lines } from './lines.ts';
 import type { Json, Outcome } from './scenario.ts';
 
-const CALL_SECONDS_MAX = '20';
+const CALL_SECONDS_MAX = '10';
 const SERVICE = 'parameter.v1.ParameterService';
 
 /** grpcurl as a client: one process for each call; what messages there are it learns by reflection. */

@@ -3,13 +3,15 @@ import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { commandBlocks, part } from '../docs/pages.ts';
+import { eventually } from '../e2e/eventually.ts';
 import { type Fleet, type FleetReplica, startFleet } from '../e2e/replicas.ts';
 import { int } from '../e2e/rpc.ts';
 import { query } from '../e2e/watch-checker.ts';
+import { startProxy, type TestProxy } from '../support/proxy.ts';
 import { startClient } from './client.ts';
 import { grpcurlClient } from './grpcurl.ts';
 import { buildAll, demandToolchains, GRPCURL, LANGUAGES } from './languages.ts';
-import { type Run, runScenario } from './run-scenario.ts';
+import { type Run, startRun } from './run-scenario.ts';
 import { SCENARIO } from './scenario.ts';
 
 const run = promisify(execFile);
@@ -30,17 +32,23 @@ const [first] = languages.toReversed();
 describe('paramd from every language', function () {
   this.timeout(TOUR_MS_MAX);
   let fleet: Fleet;
+  /** Reaches PostgreSQL by way of the proxy. */
   let replica: FleetReplica;
+  let proxy: TestProxy;
 
   before(async function () {
     this.timeout(BUILD_MS_MAX);
     demandToolchains(clients);
     await buildAll(clients);
-    fleet = await startFleet({ count: 1 });
-    replica = fleet.replicas[0]!;
+    fleet = await startFleet({ count: 0 });
+    proxy = await startProxy(Number(new URL(fleet.databaseUrl).port));
+    replica = await fleet.add({ DATABASE_URL: proxy.through(fleet.databaseUrl) });
     await compactSome();
   });
-  after(() => fleet?.close());
+  after(async () => {
+    await fleet?.close();
+    await proxy?.close();
+  });
 
   for (const { name, run: program } of languages) {
     it(`${name}: the tour, and again`, async () => {
@@ -51,32 +59,6 @@ describe('paramd from every language', function () {
       }
     });
   }
-
-  describe('the scenario', () => {
-    const runs = new Map<string, Run>();
-    before('all clients', async function () {
-      this.timeout(SCENARIO_MS_MAX);
-      const going = clients.map(async ({ name, run: program }) => {
-        const start = name === GRPCURL.name ? grpcurlClient : startClient;
-        runs.set(name, await runScenario(name, start(resolve(program), replica.target)));
-      });
-      await Promise.all(going);
-    });
-
-    for (const step of SCENARIO) {
-      it(step.step, () => {
-        const reference = runs.get(first!.name)!.get(step);
-        for (const { name } of clients) {
-          const seen = runs.get(name)!.get(step);
-          if (seen === undefined) continue;
-          if (seen instanceof Error) throw seen;
-          expect(seen.unmet, `${name} saw ${JSON.stringify(seen.outcome)}`).to.deep.equal([]);
-          if (reference === undefined || reference instanceof Error) continue;
-          expect(seen.outcome, `${name} beside ${first!.name}`).to.deep.equal(reference.outcome);
-        }
-      });
-    }
-  });
 
   describe('what the README says to type of grpcurl', () => {
     const lines = commandBlocks('README.md')
@@ -95,10 +77,50 @@ describe('paramd from every language', function () {
     }
   });
 
+  describe('the scenario', () => {
+    const runs: Run[] = [];
+    before(async function () {
+      this.timeout(SCENARIO_MS_MAX);
+      for (const { name, run: program } of clients) {
+        const start = name === GRPCURL.name ? grpcurlClient : startClient;
+        runs.push(startRun(name, start(resolve(program), replica.target)));
+      }
+      await Promise.all(runs.map((each) => each.take(SCENARIO.calls)));
+      await cutOff();
+      await Promise.all(runs.map((each) => each.take(SCENARIO.outage)));
+    });
+
+    after(() => Promise.allSettled(runs.map((each) => each.close())));
+
+    for (const step of [...SCENARIO.calls, ...SCENARIO.outage]) {
+      it(step.step, () => {
+        const reference = runs.find(({ name }) => name === first!.name)!.seen.get(step);
+        for (const { name, seen } of runs) {
+          const one = seen.get(step);
+          if (one === undefined) continue;
+          if (one instanceof Error) throw one;
+          expect(one.unmet, `${name} saw ${JSON.stringify(one.outcome)}`).to.deep.equal([]);
+          if (reference === undefined || reference instanceof Error) continue;
+          expect(one.outcome, `${name} beside ${first!.name}`).to.deep.equal(reference.outcome);
+        }
+      });
+    }
+
+    for (const { name } of clients) {
+      it(`${name} ends in good order`, () => runs.find((each) => each.name === name)!.close());
+    }
+  });
+
   /** So that a watch from revision 1 comes too late. */
   async function compactSome(): Promise<void> {
     for (let count = 0; count < 3; count++) await replica.set({ key: 'compacted', value: int(count) });
     await query(fleet.databaseUrl, 'UPDATE paramd.head SET compact_revision = 2');
     await query(fleet.databaseUrl, 'DELETE FROM paramd.change WHERE revision <= 2');
+  }
+
+  /** What it has got from the store by then, it goes on telling. */
+  async function cutOff(): Promise<void> {
+    proxy.mode = 'reset';
+    await eventually(async () => (await replica.get({ key: 'compacted' })).freshness?.degraded === true);
   }
 });

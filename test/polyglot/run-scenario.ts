@@ -5,7 +5,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { Client, WireStep } from './client.ts';
 import { Comparable } from './comparable.ts';
 import { expectationOf, inThoseWords, unmet } from './expectation.ts';
-import { forClient, type Json, mapped, type Outcome, SCENARIO, type Step } from './scenario.ts';
+import { forClient, type Json, mapped, type Outcome, type Step } from './scenario.ts';
 
 /** One client at one step. */
 export interface Seen {
@@ -15,41 +15,55 @@ export interface Seen {
   readonly unmet: readonly string[];
 }
 
-/** What one client saw, by step; undefined where it is excepted; where it broke off and after that, an error. */
-export type Run = ReadonlyMap<Step, Seen | Error | undefined>;
+/** One client's way through the scenario. */
+export interface Run {
+  readonly name: string;
+  /** By step; undefined where it is excepted; where it broke off and after that, an error. */
+  readonly seen: ReadonlyMap<Step, Seen | Error | undefined>;
+  take(steps: readonly Step[]): Promise<void>;
+  /** @throws Error if the client does not end in good order */
+  close(): Promise<void>;
+}
 
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync('gen/image.binpb')));
 
-export async function runScenario(name: string, client: Client): Promise<Run> {
+export function startRun(name: string, client: Client): Run {
   // All of one length, since there are limits of length.
   const prefix = `polyglot:${name.padEnd(10, '.')}:`;
   const comparable = new Comparable(prefix);
   const answers = new Map<string, Json>();
-  const run = new Map<Step, Seen | Error | undefined>();
+  const seen = new Map<Step, Seen | Error | undefined>();
   let broken: Error | undefined;
-  for (const step of SCENARIO) {
-    if (broken === undefined && step.except?.[name] === undefined) {
-      try {
-        run.set(step, await take(step));
-      } catch (error) {
-        run.set(step, error as Error);
-        broken = new Error(`${name} broke off at "${step.step}"`);
-      }
-    } else {
-      run.set(step, broken);
-    }
-  }
-  await client.close().catch((error: Error) => run.set(SCENARIO.at(-1)!, error));
-  return run;
 
-  async function take(step: Step): Promise<Seen> {
+  async function takeOne(step: Step): Promise<Seen> {
     const request = forClient(step.request, prefix, answers);
-    const seen = withoutUnlike(step, await client.execute(wireStep(step, request, name)));
-    if (step.as !== undefined && seen.response !== undefined) answers.set(step.as, seen.response);
-    const outcome = comparable.outcome(seen, step.step);
+    const outcome = withoutUnlike(step, await client.execute(wireStep(step, request, name)));
+    if (step.as !== undefined && outcome.response !== undefined) answers.set(step.as, outcome.response);
+    const compared = comparable.outcome(outcome, step.step);
     const expected = comparable.json(forClient(expectationOf(step), prefix, answers), '');
-    return { outcome, unmet: unmet(inThoseWords(outcome), expected) };
+    return { outcome: compared, unmet: unmet(inThoseWords(compared), expected) };
   }
+
+  return {
+    name,
+    seen,
+    take: async (steps) => {
+      for (const step of steps) {
+        if (broken !== undefined) seen.set(step, broken);
+        else if (step.except?.[name] !== undefined) seen.set(step, undefined);
+        else {
+          await takeOne(step).then(
+            (one) => seen.set(step, one),
+            (error: Error) => {
+              seen.set(step, error);
+              broken = new Error(`${name} broke off at "${step.step}"`);
+            },
+          );
+        }
+      }
+    },
+    close: () => client.close(),
+  };
 }
 
 function withoutUnlike({ unlike = [] }: Step, { response, ...others }: Outcome): Outcome {
@@ -58,7 +72,8 @@ function withoutUnlike({ unlike = [] }: Step, { response, ...others }: Outcome):
   return { ...others, response: mapped(members, (value, name) => (unlike.includes(name) ? '<some>' : value)) };
 }
 
-function wireStep({ call, takeEvents = 0, unknownField, binary }: Step, request: Json, name: string): WireStep {
+function wireStep(step: Step, request: Json, name: string): WireStep {
+  const { call, takeEvents = 0, unknownField, binary } = step;
   const common = { method: call, ...(call === 'Watch' && { takeEvents }) };
   if (unknownField === undefined && binary?.[name] === undefined) return { ...common, request };
   const { input } = registry.getService('parameter.v1.ParameterService')!.method[lowerCamel(call)]!;

@@ -30,7 +30,13 @@ export interface Outcome {
   readonly refused?: string;
 }
 
-export const SCENARIO = parse(readFileSync('test/polyglot/scenario.yaml', 'utf8')) as readonly Step[];
+interface Scenario {
+  readonly calls: readonly Step[];
+  /** While PostgreSQL cannot be reached. */
+  readonly outage: readonly Step[];
+}
+
+export const SCENARIO = parse(readFileSync('test/polyglot/scenario.yaml', 'utf8')) as Scenario;
 
 /**
  * A part of the scenario as it is for one client.
@@ -44,8 +50,8 @@ export function forClient(part: Json, prefix: string, answers: ReadonlyMap<strin
   }
   if (isList(part)) return part.map((item) => forClient(item, prefix, answers));
   if (typeof part !== 'object' || part === null) return part;
-  if ('repeat' in part && typeof part.times === 'number') return repeated(part.repeat!, part.times);
-  return mapped(part, (inner) => forClient(inner, prefix, answers));
+  const filled = mapped(part, (inner) => forClient(inner, prefix, answers));
+  return 'repeat' in part ? repeated(filled as unknown as Repeated) : filled;
 }
 
 /** Also of a member named `__proto__`. */
@@ -57,8 +63,15 @@ export function isList(json: Json | undefined): json is readonly Json[] {
   return Array.isArray(json);
 }
 
-function repeated(what: Json, times: number): Json {
-  return typeof what === 'string' ? what.repeat(times) : Array.from({ length: times }, () => what);
+interface Repeated {
+  readonly repeat: Json;
+  readonly times: number;
+  readonly before?: string;
+}
+
+function repeated({ repeat, times, before = '' }: Repeated): Json {
+  if (typeof repeat === 'string') return before + repeat.repeat(times);
+  return Array.from({ length: times }, () => repeat);
 }
 
 /** @param reference such as `created.parameter.revision` */

@@ -33,7 +33,8 @@ struct Step {
 /// The encoded responses.
 type Outcome = Result<Vec<Vec<u8>>, Status>;
 
-#[tokio::main(flavor = "current_thread")]
+// Another thread answers the server's pings while this one waits for input.
+#[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let target = env::var("PARAMD_TARGET").unwrap_or("127.0.0.1:50051".into());
     let channel = Endpoint::from_shared(format!("http://{target}"))?.connect_lazy();
