@@ -21,6 +21,7 @@ export function clientContract(name: string, start: () => Promise<ContractSubjec
     it('keeps every kind of value', async () => {
       const values: NativeValue[] = ['é', -(2n ** 63n), 2n ** 63n - 1n, 0n, 0.1, -0, false, true, '', [], ['a', '']];
       values.push(Buffer.from([0, 255]), Buffer.alloc(0), { json: '[ 1 ]' }, { durationNs: -1n }, { durationNs: 0n });
+      values.push({ json: `${'['.repeat(63)}["\\"${'['.repeat(65)}\\\\"]${']'.repeat(63)}` });
       for (const value of values) {
         const { revision } = await client.set('kinds', value, { allowKindChange: true });
         const { parameter } = await client.get('kinds', { atLeastRevision: revision });

@@ -94,6 +94,8 @@ describe('memoryClient', () => {
     ];
     const [behind, healed] = [bare[Symbol.asyncIterator](), whole[Symbol.asyncIterator]()];
     await Promise.all([behind.next(), healed.next()]);
+    paramd.compact(1n);
+    paramd.compact();
     await paramd.set('k', 1n);
     await paramd.set('k', 2n);
     paramd.compact(3n);
