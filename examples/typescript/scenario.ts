@@ -31,6 +31,13 @@ interface Method {
   readonly responseSerialize: (response: unknown) => Buffer;
 }
 
+type UnaryCall = (
+  request: unknown,
+  metadata: Metadata,
+  options: object,
+  settle: (error: ServiceError | null, response: unknown) => void,
+) => void;
+
 // The generated code knows the wire. ProtoJSON is @bufbuild/protobuf's: ts-proto's own JSON is another one.
 const registry = createFileRegistry(
   fromBinary(FileDescriptorSetSchema, readFileSync(new URL('../../gen/image.binpb', import.meta.url))),
@@ -74,8 +81,10 @@ function bytesOf({ request = {}, requestBase64 }: Step, schema: DescMessage): Bu
 
 function answer(name: Exclude<MethodName, 'watch'>, request: unknown, options: object): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const settle = (error: ServiceError | null, response: unknown) => (error ? reject(error) : resolve(response));
-    client[name](request as never, new Metadata(), options, settle);
+    const call = client[name] as UnaryCall;
+    call.call(client, request, new Metadata(), options, (error, response) =>
+      error ? reject(error) : resolve(response),
+    );
   });
 }
 

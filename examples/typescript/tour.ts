@@ -1,5 +1,5 @@
 // A tour of paramd: typed values, how fresh an answer is, an error's details, and a watch.
-import { connect, Event_Type, fromValue, ParamdRpcError, type Parameter } from '../../src/client/index.ts';
+import { connect, Event_Type, fromValue, ParamdRpcError, type Parameter } from 'paramd/client';
 
 const prefix = process.argv[2] ?? 'tour:';
 const [maxUsers, timeout, hosts] = [`${prefix}max_users`, `${prefix}timeout`, `${prefix}hosts`];
