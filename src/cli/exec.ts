@@ -12,13 +12,14 @@ import { checkNamePrefix } from './variables.ts';
 
 /** As for all calls. */
 const TIMEOUT_MS = 5000;
+const KILL_AFTER_MS = 10_000;
 
 interface ExecOptions extends ConnectionOptions {
   readonly prefix?: readonly string[];
   readonly namePrefix?: string;
   readonly keepEnv?: boolean;
   readonly restart?: boolean;
-  readonly killAfter: number;
+  readonly killAfter?: number;
 }
 
 export function registerExec(program: Command, io: Io): void {
@@ -32,7 +33,7 @@ export function registerExec(program: Command, io: Io): void {
     .option('--name-prefix <text>', 'put before all names, APP_ for example')
     .option('--keep-env', 'variables that are set already stay as they are (default: the parameter counts)')
     .option('--restart', 'start the program anew when the variables change')
-    .option('--kill-after <duration>', 'with --restart: after SIGTERM, end it by SIGKILL', milliseconds, 10_000);
+    .option('--kill-after <duration>', 'with --restart: SIGKILL so long after SIGTERM (default: 10s)', milliseconds);
   withConnection(command)
     .addHelpText(
       'after',
@@ -81,7 +82,11 @@ async function runWatching(io: Io, argv: readonly string[], options: ExecOptions
     const following = states(client, followingOf(io, options, AbortSignal.any([signal, over.signal])));
     const environmentOf = (parameters: readonly Parameter[]) => environmentWith(io, parameters, options);
     try {
-      exitCode = await runRestarting(io, following, { argv, environmentOf, killAfterMs: options.killAfter });
+      exitCode = await runRestarting(io, following, {
+        argv,
+        environmentOf,
+        killAfterMs: options.killAfter ?? KILL_AFTER_MS,
+      });
     } finally {
       over.abort();
     }

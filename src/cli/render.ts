@@ -47,7 +47,8 @@ const AGO = [
 
 /** "3 min ago"; the date if that is more than 30 days, or in the future by a clock that is wrong. */
 export function timeAgo(time: Timestamp | undefined, nowMs = Date.now()): string {
-  const seconds = time === undefined ? -1 : Math.floor(nowMs / 1000) - Number(time.seconds);
+  if (time === undefined) return dateAndTime(time);
+  const seconds = Math.floor(nowMs / 1000) - Number(time.seconds);
   if (seconds >= -60 && seconds < 1) return 'just now';
   const [, divisor, unit] = AGO.find(([below]) => seconds < below) ?? [];
   if (seconds < 0 || divisor === undefined) return dateAndTime(time);

@@ -23,7 +23,7 @@ import { registerWatch } from './watch.ts';
 /** Each command is one file; this is where a new one is named. */
 const GROUPS: Record<string, readonly ((program: Command, io: Io) => void)[]> = {
   'Parameters:': [registerGet, registerSet, registerDelete, registerCommit, registerList, registerWatch],
-  'Many at once:': [registerExport, registerImport, registerExec],
+  'Files and programs:': [registerExport, registerImport, registerExec],
   'One replica:': [registerHealth, registerStats, registerWarm],
   'Running it:': [registerDemo, registerDev, registerServe, registerMigrate, registerBench],
 };

@@ -66,6 +66,16 @@ describe('paramd get, set, delete, list', () => {
       expect(await paramd('get nope')).to.deep.equal({ code: 3, out: '', err: 'paramd: nope does not exist\n' });
     });
 
+    it('shows a person what the answer is worth', async () => {
+      put('k', 'two\nlines');
+      expect(await paramd('get k', { tty: true, ttyErr: true, env: { NO_COLOR: '1' } })).to.deep.equal({
+        code: 0,
+        out: 'two\nlines\n',
+        err: 'string_value, revision 1, at most 0.020s old, from the near cache\n',
+      });
+      expect((await paramd('get k', { ttyErr: true })).err).to.equal('');
+    });
+
     it('writes raw bytes', async () => {
       put('k', Buffer.from('bytes'));
       expect((await paramd('get k --raw')).out).to.equal('bytes');
@@ -291,6 +301,33 @@ describe('paramd get, set, delete, list', () => {
       for (let i = 0; i < 1500; i++) put(`many:${i}`, 1n);
       expect((await paramd('ls many: --keys-only')).out.trim().split('\n')).to.have.length(1500);
       expect((await paramd('ls many: --keys-only --limit 1200')).out.trim().split('\n')).to.have.length(1200);
+    });
+
+    it('chooses by labels', async () => {
+      fake.put(
+        'app:b',
+        toValue(2n),
+        new Map([
+          ['team', 'x'],
+          ['q', ''],
+        ]),
+      );
+      fake.put('app:c', toValue(3n), new Map([['team', 'y']]));
+      expect((await paramd('ls --keys-only --label team')).out).to.equal('app:b\napp:c\n');
+      expect((await paramd('ls --keys-only --label team=y')).out).to.equal('app:c\n');
+      expect((await paramd('ls --keys-only --label team --label q=')).out).to.equal('app:b\n');
+      expect((await paramd('ls --keys-only --label team --limit 1')).out).to.equal('app:b\n');
+    });
+
+    it('shows nothing that a terminal would obey, and to programs all as it is', async () => {
+      put('a\u202eb', '\u001b[2J');
+      for (const line of ['ls', 'ls --keys-only', 'get a\u202eb', 'get a\u202eb app:a']) {
+        const { out } = await paramd(line, { tty: true, env: { NO_COLOR: '1' } });
+        for (const character of '\u001b\u202e') expect(out, line).to.not.include(character);
+      }
+      expect((await paramd('ls a\u202e --keys-only')).out).to.equal('a\u202eb\n');
+      expect((await paramd('get a\u202eb')).out).to.equal('\u001b[2J\n');
+      expect((await paramd(['get', '\u001b[2J'])).err).to.equal('paramd: \\u001b[2J does not exist\n');
     });
 
     it('prints a line of JSON for each', async () => {

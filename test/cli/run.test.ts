@@ -5,7 +5,10 @@ import { toValue } from '../../src/client/index.ts';
 import { type FakeServer, failure, startFakeServer } from '../client/fake-server.ts';
 import { runParamd } from './run-paramd.ts';
 
-const COMMANDS = ['get', 'set', 'delete', 'list', 'watch', 'health', 'stats', 'warm', 'dev', 'serve', 'migrate'];
+const COMMANDS = [
+  ...['get', 'set', 'delete', 'commit', 'list', 'watch', 'export', 'import', 'exec'],
+  ...['health', 'stats', 'warm', 'demo', 'dev', 'serve', 'migrate'],
+];
 
 describe('paramd', () => {
   let fake: FakeServer;
@@ -22,10 +25,21 @@ describe('paramd', () => {
     for (const command of COMMANDS) expect(out).to.match(new RegExp(`^  ${command}\\b`, 'm'));
     expect(out).to.include('Exit codes:');
     expect((await paramd('--version')).out).to.match(/^\d+\.\d+\.\d+\n$/);
-    for (const command of COMMANDS.slice(0, 8)) {
-      const help = await paramd(`${command} --help`);
+  });
+
+  it('has examples in the help of every command, in lines that fit', async () => {
+    const { out } = await paramd('--help');
+    const commands = [...out.matchAll(/^ {2}([a-z]+)\S* .*(?<!the version|print help)$/gm)].map(
+      ([, name = '']) => name,
+    );
+    expect(commands).to.include.members(COMMANDS);
+    for (const command of ['', ...commands.filter((name) => name !== 'help' && name !== 'paramd')]) {
+      const help = await paramd(`${command} --help`.trim());
       expect(help, command).to.include({ code: 0, err: '' });
-      expect(help.out, command).to.include('Examples:').and.to.include('--target');
+      const example = new RegExp(`\\nExamples?:\\n  .*\\bparamd ${command}`);
+      expect(help.out, command).to.match(example);
+      const width = command === 'dev' || command === 'serve' ? 200 : 120;
+      for (const line of help.out.split('\n')) expect(line.length, line).to.be.at.most(width);
     }
   });
 
