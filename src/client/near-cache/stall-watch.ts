@@ -43,7 +43,7 @@ export class StallWatch {
       this.#reopened = 0;
       return;
     }
-    const { feed, clock, reopening } = this.#options;
+    const { feed, checks, clock, reopening } = this.#options;
     const nowMs = clock.nowMs();
     if (nowMs < dueMs) {
       this.#cancelTimer = clock.after(dueMs - nowMs, () => this.#wake(dueMs));
@@ -51,6 +51,9 @@ export class StallWatch {
     }
     this.#reopened = Math.min(this.#reopened + 1, DOUBLINGS_MAX);
     reopening();
+    // Of two replicas the dead one comes next whenever a check has just succeeded, at the other: for ever, since checks
+    // take turns between them too. One more check steps aside.
+    if (!feed.hasAnswered && checks.failingSinceMs === undefined) checks.start();
     feed.open();
     this.look();
   }
