@@ -7,7 +7,7 @@ export class History {
   #log: (readonly Event[])[] = [];
   #head = 0n;
   #compactRevision = 0n;
-  #awaiting: (() => void)[] = [];
+  readonly #awaiting = new Set<() => void>();
 
   get head(): bigint {
     return this.#head;
@@ -56,19 +56,27 @@ export class History {
 
   /** Lets everybody look again who waits for `moved`. */
   wake(): void {
-    for (const look of this.#awaiting.splice(0)) look();
+    for (const look of [...this.#awaiting]) look();
   }
 
   /** @throws the signal's reason */
   moved(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = () => reject(signal?.reason);
-      if (signal?.aborted) return leave();
-      signal?.addEventListener('abort', leave, { once: true });
-      this.#awaiting.push(() => {
+      if (signal?.aborted) return reject(signal.reason);
+      const settle = () => {
+        this.#awaiting.delete(look);
         signal?.removeEventListener('abort', leave);
+      };
+      const look = () => {
+        settle();
         resolve();
-      });
+      };
+      const leave = () => {
+        settle();
+        reject(signal?.reason);
+      };
+      this.#awaiting.add(look);
+      signal?.addEventListener('abort', leave);
     });
   }
 }
