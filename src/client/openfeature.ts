@@ -18,6 +18,8 @@ export interface ParamdProviderSettings {
   readonly closeCache?: boolean | undefined;
 }
 
+const PROOF_MS_MAX = 2000;
+
 const ERROR_CODES: Readonly<Partial<Record<ReadReason, ErrorCode>>> = {
   MISSING: ErrorCode.FLAG_NOT_FOUND,
   WRONG_KIND: ErrorCode.TYPE_MISMATCH,
@@ -58,9 +60,24 @@ export class ParamdProvider implements Provider {
       this.#told = 'error';
       throw error;
     });
-    this.#told = source === 'CACHE' ? 'ready' : 'stale';
+    const isProven = source === 'CACHE' && (await this.#proven());
+    this.#told = isProven ? 'ready' : 'stale';
     // The SDK says Ready of its own when this function is done: what is to follow that, must come later.
-    if (source === 'SNAPSHOT') setImmediate(() => this.#told === 'stale' && this.events.emit(ProviderEvents.Stale));
+    if (!isProven) setImmediate(() => this.#told === 'stale' && this.events.emit(ProviderEvents.Stale));
+  }
+
+  /** How old values can be is known a round trip after them: without waiting, the first evaluations would be STALE. */
+  async #proven(): Promise<boolean> {
+    if (this.#cache.stalenessBoundMs !== undefined) return true;
+    return new Promise((resolve) => {
+      const settle = () => {
+        clearTimeout(timer);
+        end();
+        resolve(this.#cache.stalenessBoundMs !== undefined);
+      };
+      const timer = setTimeout(settle, PROOF_MS_MAX);
+      const end = this.#cache.onDegraded(settle);
+    });
   }
 
   async onClose(): Promise<void> {

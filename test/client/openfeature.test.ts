@@ -10,9 +10,11 @@ import {
   ProviderStatus,
 } from '@openfeature/server-sdk';
 import { expect } from 'chai';
-import type { NearCache } from '../../src/client/index.ts';
+import { connect, type NearCache } from '../../src/client/index.ts';
+import { openNearCache } from '../../src/client/near-cache/open-near-cache.ts';
 import { ParamdProvider } from '../../src/client/openfeature.ts';
-import { type MemoryClient, memoryClient } from '../../src/client/testing.ts';
+import { failure, type MemoryClient, memoryClient } from '../../src/client/testing.ts';
+import { startRealServer } from './real-server.ts';
 
 describe('ParamdProvider', () => {
   let paramd: MemoryClient;
@@ -170,6 +172,30 @@ describe('ParamdProvider', () => {
     expect(flags.providerStatus).to.equal(ProviderStatus.READY);
     await cache.close();
     await rm(folder, { recursive: true });
+  });
+
+  it('is fresh from the first evaluation on, over a server', async () => {
+    const server = await startRealServer();
+    const client = connect({ target: server.target });
+    await client.set('flags:on', true);
+    const followed = client.cache({ prefixes: ['flags:'], log: () => {} });
+    await OpenFeature.setProviderAndWait(new ParamdProvider(followed, { prefix: 'flags:', closeCache: true }));
+    const details = await OpenFeature.getClient().getBooleanDetails('on', false);
+    expect(details).to.include({ value: true, reason: 'CACHED' });
+    await OpenFeature.clearProviders();
+    client.close();
+    await server.close();
+  });
+
+  it('is stale where nothing tells how old the values are', async () => {
+    const unproven = openNearCache(
+      { watch: paramd.watch, getMany: () => Promise.reject(failure('STORE_UNREACHABLE')) },
+      { prefixes: ['flags:'], log: () => {} },
+    );
+    const staleEvent = new Promise((resolve) => OpenFeature.addHandler(ProviderEvents.Stale, resolve));
+    await OpenFeature.setProviderAndWait(new ParamdProvider(unproven, { prefix: 'flags:', closeCache: true }));
+    await staleEvent;
+    expect(await OpenFeature.getClient().getBooleanDetails('on', false)).to.include({ value: true, reason: 'STALE' });
   });
 
   it('leaves the cache open when it is closed, unless told otherwise', async () => {
