@@ -10,6 +10,7 @@ import { type BenchServer, startBenchServer } from './bench-server.ts';
 import { measureApart, whileIdle } from './near-cache/measure-apart.ts';
 import { type NearCacheFigures, nearCacheReport } from './near-cache/near-cache-report.ts';
 import { writeNumbers } from './near-cache/numbers.ts';
+import { median } from './quantile.ts';
 import { startThrowawayServers } from './throwaway-servers.ts';
 
 const ANY_PORT = { PARAMD_LISTEN: '127.0.0.1:0', PARAMD_HTTP_LISTEN: '127.0.0.1:0' };
@@ -19,7 +20,7 @@ const USAGE = `npm run bench:near-cache -- [options]
   --parameters <n>    (default 100000)
   --rounds <n>        of reads, after three to warm up (default 31)
   --starts <n>        of processes, for each figure that is one per process (default 5)
-  --caches <n>        idle ones (default 200)
+  --caches <n>        idle ones, at least 2 (default 200)
   --idle-seconds <n>  of each look at them, of as many looks as starts (default 10)
   --json              all that was measured, instead of the tables`;
 
@@ -93,13 +94,16 @@ async function measured(server: BenchServer, snapshotFile: string, signal: Abort
   };
 }
 
-/** What the server uses with them beyond what it uses alone. */
+/** What the server uses for each beyond the first one, for which it polls the store more often. */
 async function idleUsPerSecond(server: BenchServer, signal: AbortSignal): Promise<number[]> {
-  const aloneMs = await cpuMsPerSecond(server, signal);
-  return whileIdle({ kind: 'idle', target: server.target, caches }, signal, async () => {
-    const looks = await each(starts, () => cpuMsPerSecond(server, signal));
-    return looks.map((withCachesMs) => ((withCachesMs - aloneMs) * 1000) / caches);
-  });
+  const { target } = server;
+  const looks = (count: number) =>
+    whileIdle({ kind: 'idle', target, caches: count }, signal, () =>
+      each(starts, () => cpuMsPerSecond(server, signal)),
+    );
+  const withOneMs = median(await looks(1));
+  const withAll = await looks(caches);
+  return withAll.map((ms) => ((ms - withOneMs) * 1000) / (caches - 1));
 }
 
 async function cpuMsPerSecond(server: BenchServer, signal: AbortSignal): Promise<number> {

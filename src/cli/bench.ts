@@ -7,7 +7,7 @@ import type { ParamdClient } from '../client/index.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { EXIT, Failure } from './failure.ts';
 import { type Io, note, print } from './io.ts';
-import { count, milliseconds, type Output, withOutput } from './options.ts';
+import { count, milliseconds, type Output } from './options.ts';
 import { openProgress, type Progress, rate } from './progress.ts';
 import { columns, paint } from './render.ts';
 
@@ -40,8 +40,9 @@ export function registerBench(program: Command, io: Io): void {
     .option('--value-bytes <count>', 'size of each value', upTo(VALUE_BYTES_MAX), 100)
     .option('--batch <count>', 'keys in one batch, page or commit (a commit takes at most 300)', upTo(BATCH_MAX), 100)
     .option('--prefix <prefix>', 'where to put them; it must hold nothing else', 'bench:')
-    .option('--keep', 'leave them there');
-  withConnection(withOutput(command))
+    .option('--keep', 'leave them there')
+    .addOption(outputOption());
+  withConnection(command)
     .addHelpText(
       'after',
       `
@@ -171,6 +172,11 @@ function durationOption(): Option {
   return new Option('--duration <duration>', 'of each workload, after a short warm-up')
     .argParser(milliseconds)
     .default(10_000, '10s');
+}
+
+function outputOption(): Option {
+  const option = new Option('-o, --output <format>', 'text, or JSON, a line for each workload');
+  return option.choices(['text', 'json']).default('text');
 }
 
 function upTo(maximum: number): (text: string) => number {

@@ -13,7 +13,7 @@ export interface NearCacheFigures {
   readonly serverStartsMs: readonly number[];
   readonly progressCalls: number;
   readonly snapshotStartsMs: readonly number[];
-  /** CPU time of the server for one idle cache, in microseconds of each second. */
+  /** CPU time of the server for one more idle cache, in microseconds of each second. */
   readonly idleUsPerSecond: readonly number[];
   readonly idleCaches: number;
 }
@@ -38,7 +38,11 @@ export function nearCacheReport(figures: NearCacheFigures): string {
       figures.snapshotStartsMs,
       (ms) => `${ms.toFixed(0)} ms`,
     ),
-    timesRow("server's CPU for an idle cache, per second", figures.idleUsPerSecond, (us) => `${us.toFixed(0)} µs`),
+    timesRow(
+      "server's CPU for each further idle cache, per second",
+      figures.idleUsPerSecond,
+      (us) => `${us.toFixed(0)} µs`,
+    ),
   ];
   return [
     `- machine: ${figures.machine}`,
