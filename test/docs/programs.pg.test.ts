@@ -11,6 +11,8 @@ const run = promisify(execFile);
 const PROGRAM_MS_MAX = 20_000;
 /** Runs until it is stopped, so it has a test of its own. */
 const LIVE = 'examples/typescript/live-parameter.ts';
+/** Prints how long it took, and checks itself. */
+const UNIT_TEST = 'examples/typescript/unit-test.ts';
 
 describe('the programs in the papers', function () {
   this.timeout(60_000);
@@ -23,7 +25,7 @@ describe('the programs in the papers', function () {
   const argv = (example: string) => ['--import', './test/docs/paramd-from-source.ts', example];
   const env = () => ({ ...process.env, PARAMD_TARGET: fleet.replicas[0]!.target, NO_COLOR: '1' });
 
-  for (const example of examples().filter((name) => name !== LIVE)) {
+  for (const example of examples().filter((name) => name !== LIVE && name !== UNIT_TEST)) {
     it(`${example} prints what its page says`, async () => {
       const { stdout } = await run(process.execPath, argv(example), { env: env(), timeout: PROGRAM_MS_MAX });
       const shownOn = pages().filter((name) => parts(name, 'output').has(example));
@@ -31,6 +33,11 @@ describe('the programs in the papers', function () {
       for (const name of shownOn) expectPart(name, `output ${example}`, `\`\`\`\n${stdout}\`\`\`\n`);
     });
   }
+
+  it(`${UNIT_TEST} passes`, async () => {
+    const { stdout } = await run(process.execPath, argv(UNIT_TEST), { env: env(), timeout: PROGRAM_MS_MAX });
+    expect(stdout).to.match(/pass 2\n.*fail 0\n/s);
+  });
 
   it(`${LIVE} follows a parameter`, async () => {
     const program = spawn(process.execPath, argv(LIVE), { env: env(), stdio: ['ignore', 'pipe', 'inherit'] });
