@@ -8,8 +8,8 @@ export interface NearCacheSettings {
   /** How old an answer may be while the servers can be reached: 5 s by default, at least 1 s. Lower costs them more. */
   readonly maxStalenessMs?: number | undefined;
   /**
-   * Kept up to date with the last known values; a process that finds no server starts from it. The folder must exist,
-   * and no two caches may share a file.
+   * Kept up to date with the last known values; a process that finds no server starts from it. Only its owner can read
+   * it. The folder must exist, and no two caches may share a file.
    */
   readonly snapshotFile?: string | undefined;
   /** Told while the first state arrives, about every 1000 parameters. */
@@ -38,7 +38,7 @@ export interface ReadDetail<T> {
   readonly revision: bigint;
   /**
    * The answer was current at most this long ago (C5), by this process' own clocks. Undefined: nothing is known, for
-   * no server was reached since the start.
+   * no server has confirmed it since the start, or since the servers came back with another store.
    */
   readonly stalenessBoundMs: number | undefined;
   /** The bound is unknown or beyond maxStalenessMs: the best known answer, as `degraded` ones of the servers are. */
@@ -70,9 +70,9 @@ export type JsonValue =
 
 export interface Change {
   readonly key: string;
-  /** Undefined: deleted. */
+  /** Undefined: deleted, or of a kind newer than this client. */
   readonly value: NativeValue | undefined;
-  /** Undefined: it did not exist. */
+  /** Undefined: it did not exist, or was of such a kind. */
   readonly previous: NativeValue | undefined;
   /** At which it changed; of a state that was loaded anew, the one of that state. */
   readonly revision: bigint;
@@ -112,7 +112,10 @@ export interface NearCache {
   list(key: string, fallback: readonly string[]): readonly string[];
   /** Parsed once per value, and frozen. */
   json(key: string, fallback: JsonValue): JsonValue;
-  /** As the schema (zod, valibot, arktype and others) puts it out; checked once per value. @throws TypeError: the schema is asynchronous */
+  /**
+   * As the schema (zod, valibot, arktype and others) puts it out; checked once per value, so keep the schema.
+   * @throws TypeError: the schema is asynchronous (to zod, one with a transform that throws is)
+   */
   json<T>(key: string, fallback: T, schema: StandardSchema<T>): T;
 
   /** The same reads, with what the answer is worth. */
@@ -135,7 +138,8 @@ export interface NearCache {
   readonly defaultsUsed: ReadonlyMap<string, DefaultsUsed>;
 
   /**
-   * Resolves once there are values: from a server, or, when none was reached in time, from the snapshot file.
+   * Resolves once there are values, and it was asked how old they are: from a server, or, when none was reached in
+   * time, from the snapshot file.
    * @throws NearCacheTimeout with neither; it goes on trying all the same. By default 10 s.
    */
   ready(settings?: WaitSettings): Promise<'CACHE' | 'SNAPSHOT'>;
@@ -146,7 +150,7 @@ export interface NearCache {
    * listener throws is logged. @returns how to end it
    */
   onChange(selection: ChangeSelection, listener: (change: Change) => void): () => void;
-  /** Calls back when answers become degraded, and when they are not any more. @returns how to end it */
+  /** Calls back when answers become degraded, and when they are not any more; at first they are. @returns how to end it */
   onDegraded(listener: (degraded: boolean) => void): () => void;
   /** Ends the watch and writes the snapshot file. Reads go on, with what is known. */
   close(): Promise<void>;

@@ -64,6 +64,7 @@ class FedNearCache extends Reads implements NearCache {
   readonly #abort = () => void this.close();
   /** Why the servers were not reached the last time; undefined: they were. */
   #failure: ParamdRpcError | undefined;
+  #hasChecked = false;
   /** No watch is to be had as long as it is. */
   #refusal: ParamdRpcError | undefined;
   #closed: Promise<void> | undefined;
@@ -111,7 +112,7 @@ class FedNearCache extends Reads implements NearCache {
     const held = () => (this.source === 'NOT_READY' ? undefined : this.source);
     return this.#conditions.until(
       () => {
-        if (this.source === 'CACHE') return 'CACHE';
+        if (this.source === 'CACHE' && this.#hasChecked) return 'CACHE';
         if (this.#closed === undefined && this.#refusal === undefined) return undefined;
         return held() ?? this.#timeout('no parameters could be loaded');
       },
@@ -197,6 +198,7 @@ class FedNearCache extends Reads implements NearCache {
   }
 
   #checked(error: ParamdRpcError | undefined): void {
+    this.#hasChecked = true;
     this.#failure = error;
     this.#look();
   }

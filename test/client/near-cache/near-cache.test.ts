@@ -276,10 +276,16 @@ describe('near cache', () => {
   describe('waiting', () => {
     it('for the first state', async () => {
       open();
-      const ready = params.ready();
+      let isReady = false;
+      const ready = params.ready().finally(() => {
+        isReady = true;
+      });
       expect(params.source).to.equal('NOT_READY');
       await client.watching.push(snapshot(0n));
+      expect(isReady, 'before its age was asked for').to.equal(false);
+      await client.check.answer(0n);
       expect(await ready).to.equal('CACHE');
+      expect(params.detail('number', 'app:n', 0).degraded).to.equal(false);
       expect(await params.ready()).to.equal('CACHE');
     });
 
@@ -308,6 +314,7 @@ describe('near cache', () => {
       expect(log).to.have.length(1);
       await time.advance(2_000);
       await client.watching.push(snapshot(1n));
+      await client.check.fail(unavailable());
       expect(await params.ready()).to.equal('CACHE');
     });
 
@@ -378,6 +385,23 @@ describe('near cache', () => {
       await client.check.answer(10n, 60_000, true);
       expect(params.detail('number', 'app:n', 0)).to.include({ degraded: true });
       expect(params.stalenessBoundMs).to.be.closeTo(60_000, 0.1);
+    });
+
+    it('is taken from a degraded answer as long as no better one is to be had', async () => {
+      open();
+      await client.watching.push(snapshot(10n));
+      const asked = () => client.check.settings.maxStalenessMs;
+      expect(asked()).to.equal(500);
+      await client.check.fail(unavailable());
+      await time.advance(250);
+      expect(asked()).to.equal(undefined);
+      await client.check.answer(10n, 3_000, true);
+      expect(params.stalenessBoundMs).to.be.within(3_000, 3_100);
+      await time.advance(2_500);
+      expect(asked()).to.equal(undefined);
+      await client.check.answer(10n, 100);
+      await time.advance(2_500);
+      expect(asked()).to.equal(500);
     });
 
     it('grows with a wall clock that runs ahead, and with none that is put back (suspend)', async () => {
@@ -536,7 +560,10 @@ describe('near cache', () => {
 
     it('is all that keeps it from going on after close; reads go on', async () => {
       await openWith({ 'app:a': 1n });
+      const waiting = failure(params.atLeast(99n));
       await Promise.all([params.close(), params.close()]);
+      await waiting;
+      expect(time.timers).to.equal(0);
       expect(client.watching.settings.signal?.aborted).to.equal(true);
       const before = [client.watches.length, client.checks.length];
       await time.advance(600_000);
