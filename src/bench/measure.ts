@@ -47,7 +47,7 @@ export async function measure(
   const { durationMs, inFlight, signal, onProgress } = settings;
   const hopeless = new AbortController();
   const failures = countingFailures(() => hopeless.abort());
-  const workload = await open(namespace);
+  const workload = await open(namespace, signal);
   const sinceMs = performance.now();
   let calls = 0;
   const loop = { inFlight, signal: AbortSignal.any([signal, hopeless.signal]), failed: failures.add };

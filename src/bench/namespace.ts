@@ -19,27 +19,25 @@ export class ForeignParameters extends Error {
   }
 }
 
-/**
- * Fills a prefix with parameters, in place of those of an earlier run.
- * @returns their keys, in order
- * @throws ForeignParameters if there are others; nothing is changed then
- */
+/** Removes what an earlier run has left. @throws ForeignParameters if there are others; nothing is changed then */
+export async function claimNamespace(client: ParamdClient, prefix: string, signal: AbortSignal): Promise<void> {
+  const { own, foreign } = await present(client, prefix, signal);
+  if (foreign.length > 0) throw new ForeignParameters(prefix, foreign.length, foreign[0]!);
+  await deleteKeys(client, own, signal);
+}
+
+/** @returns the keys of all there are now, in their order */
 export async function fillNamespace(
   client: ParamdClient,
   { prefix, count, valueBytes }: { readonly prefix: string; readonly count: number; readonly valueBytes: number },
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const { own, foreign } = await present(client, prefix, signal);
-  if (foreign.length > 0) throw new ForeignParameters(prefix, foreign.length, foreign[0]!);
-  await deleteKeys(client, own, signal);
   const keys = Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(8, '0')}`);
   const countMax = Math.floor(COMMIT_BYTES_MAX / (valueBytes + PARAMETER_BYTES));
   for (const part of inParts(keys, countMax)) {
     const value = storedText(valueBytes, 0);
-    await client.commit(
-      part.map((key) => ({ set: key, value, labels: OWN_LABEL })),
-      { signal },
-    );
+    const operations = part.map((key) => ({ set: key, value, labels: OWN_LABEL }));
+    await client.commit(operations, { signal });
   }
   return keys;
 }

@@ -22,7 +22,8 @@ export interface Workload {
   close?(): Promise<void>;
 }
 
-export type OpenWorkload = (namespace: BenchNamespace) => Workload | Promise<Workload>;
+/** @param signal ends what the workload waits for */
+export type OpenWorkload = (namespace: BenchNamespace, signal: AbortSignal) => Workload | Promise<Workload>;
 
 /** The server answered, and not the truth. The message is the same for all of a kind, so that they can be counted. */
 export class WrongAnswer extends Error {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Measured, measure } from '../bench/measure.ts';
-import { ForeignParameters, fillNamespace, removeNamespace } from '../bench/namespace.ts';
+import { claimNamespace, ForeignParameters, fillNamespace, removeNamespace } from '../bench/namespace.ts';
 import type { BenchNamespace } from '../bench/workload.ts';
 import { WORKLOADS } from '../bench/workloads.ts';
 import type { ParamdClient } from '../client/index.ts';
@@ -77,13 +77,12 @@ async function runBench(
   const { prefix, keys: countOfKeys, valueBytes, batch, keep } = options;
   const progress = openProgress(io);
   const measured: Measured[] = [];
-  let filled = true;
+  await claimNamespace(client, prefix, signal).catch((error) => {
+    throw error instanceof ForeignParameters ? new Failure(EXIT.usage, error.message, { cause: error }) : error;
+  });
   try {
     progress.show(() => `filling ${prefix}`);
-    const keys = await fillNamespace(client, { prefix, count: countOfKeys, valueBytes }, signal).catch((error) => {
-      filled = !(error instanceof ForeignParameters);
-      throw filled ? error : new Failure(EXIT.usage, (error as Error).message, { cause: error });
-    });
+    const keys = await fillNamespace(client, { prefix, count: countOfKeys, valueBytes }, signal);
     const namespace: BenchNamespace = { client, prefix, keys, valueBytes, batch };
     for (const name of names) {
       const one = await measureShown(name, namespace, options, signal, progress);
@@ -93,7 +92,7 @@ async function runBench(
     }
   } finally {
     progress.clear();
-    if (filled && !keep) await removeNamespace(client, prefix).catch((error) => noteLeft(io, prefix, error));
+    if (!keep) await removeNamespace(client, prefix).catch((error) => noteLeft(io, prefix, error));
   }
   if (options.output === 'text' && measured.length > 0) await printTable(io, measured, options);
   if (signal.aborted) throw new Failure(EXIT.interrupted, '');

@@ -53,7 +53,7 @@ describe('the watch workload', () => {
   async function opened() {
     const { client, send } = scriptedClient();
     const namespace = { client, prefix: 'bench:', keys: ['bench:1'], valueBytes: VALUE_BYTES, batch: 1 };
-    return { send, workload: await WORKLOADS.watch!(namespace) };
+    return { send, workload: await WORKLOADS.watch!(namespace, never) };
   }
 
   it('is content with every event once and in order, before the answer or after it', async () => {
@@ -110,6 +110,16 @@ describe('the watch workload', () => {
       await workload.close?.().catch(() => {});
     });
   }
+
+  it('waits no longer for a watch that does not begin, once it is interrupted', async () => {
+    const interruption = new AbortController();
+    const client = connect({ target: '127.0.0.1:1' });
+    const namespace = { client, prefix: 'bench:', keys: ['bench:1'], valueBytes: VALUE_BYTES, batch: 1 };
+    const opening = WORKLOADS.watch!(namespace, interruption.signal) as Promise<unknown>;
+    interruption.abort(new Error('SIGINT'));
+    expect(await opening.catch((error: Error) => error.message)).to.equal('SIGINT');
+    client.close();
+  });
 
   it('finds an event of a set that nobody made', async () => {
     const { send, workload } = await opened();

@@ -86,6 +86,12 @@ describe('paramd bench', () => {
     expect(await keysUnder('')).to.deep.equal([]);
   });
 
+  it('says in one line that nobody is there', async () => {
+    const { code, out, err } = await bench(['get', ...QUICK], '127.0.0.1:1');
+    expect({ code, out }).to.deep.equal({ code: 5, out: '' });
+    expect(err).to.match(/^paramd: nothing answers at 127\.0\.0\.1:1; .*\n$/);
+  });
+
   it('names a workload that there is not, and numbers that are none', async () => {
     expect(await bench(['gett'])).to.include({ code: 2, out: '' });
     for (const words of [

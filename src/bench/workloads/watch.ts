@@ -6,12 +6,13 @@ import { type OpenWorkload, WrongAnswer } from '../workload.ts';
 
 const EVENT_MS_MAX = 5_000;
 
-export const watch: OpenWorkload = async ({ client, prefix, keys, valueBytes }) => {
+export const watch: OpenWorkload = async ({ client, prefix, keys, valueBytes }, interrupted) => {
   const leaving = new AbortController();
+  const signal = AbortSignal.any([interrupted, leaving.signal]);
   const events = expectedEvents();
   const began = Promise.withResolvers<void>();
   const follow = async () => {
-    for await (const item of client.watch({ prefixes: [prefix] }, { signal: leaving.signal })) {
+    for await (const item of client.watch({ prefixes: [prefix] }, { signal })) {
       began.resolve();
       events.take(item);
     }
