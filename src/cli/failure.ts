@@ -48,7 +48,7 @@ function lineOf(error: ParamdRpcError, target: string): string {
       if (/ENOTFOUND|EAI_AGAIN|Name resolution/i.test(error.message)) {
         return `${target} is not a known host; give --target / PARAMD_TARGET`;
       }
-      return `no connection to ${target} (${causeOf(error.message)}); ${tlsHint(error.message)}`;
+      return `no connection to ${target} (${error.message.replace(/^no connection: /, '')}); ${tlsHint(error.message)}`;
     case status.DEADLINE_EXCEEDED:
       return `no answer from ${target} in time; --timeout waits longer, --target / PARAMD_TARGET asks another one`;
     case status.UNIMPLEMENTED:
@@ -58,12 +58,6 @@ function lineOf(error: ParamdRpcError, target: string): string {
     default:
       return `${error.message} (${error.status} from ${target})`;
   }
-}
-
-/** grpc-js wraps the error of the connection in those of its channel and balancer. */
-function causeOf(message: string): string {
-  const innermost = message.split('Last error: ').at(-1) ?? message;
-  return innermost.replace(/\s*(?:\(\d{4}-[^)]*\))?\. Resolution note:.*$/, '').replace(/^Error: /, '');
 }
 
 function tlsHint(message: string): string {
@@ -87,8 +81,8 @@ export async function repeatable<T>(requestId: string, write: Promise<T>): Promi
   }
 }
 
-/** In the words of grpc-js. */
-const NEVER_SENT = /No connection established|Name resolution/;
+/** In the words of the client and of grpc-js. */
+const NEVER_SENT = /^no connection|Name resolution|No addresses/;
 
 function isOutcomeUnknown({ reason, code, message }: ParamdRpcError): boolean {
   if (reason !== undefined) return reason === 'OUTCOME_UNKNOWN';

@@ -20,9 +20,11 @@ export interface CallSettings {
 /** What one client gives to all of its calls. */
 export interface CallDefaults {
   /** For one attempt. */
-  readonly metadata: () => Promise<Metadata>;
+  readonly metadata: () => Metadata | Promise<Metadata>;
   readonly timeoutMs: number;
   readonly attemptsMax: number;
+  /** Aborts when the client is closed. */
+  readonly closed: AbortSignal;
 }
 
 /** A unary method of a generated client. */
@@ -52,8 +54,9 @@ export async function unary<Q, S>(
   const { signal, timeoutMs = defaults.timeoutMs } = settings;
   const deadline = Date.now() + timeoutMs;
   for (let attempt = 1; ; attempt++) {
+    defaults.closed.throwIfAborted();
     try {
-      return await attemptOnce(start, request, await defaults.metadata(), deadline, signal);
+      return await attemptOnce(start, request, await inTime(defaults.metadata(), deadline, signal), deadline, signal);
     } catch (error) {
       const waitMs = retryInMs(error, attempt);
       if (attempt === defaults.attemptsMax || Date.now() + waitMs + ATTEMPT_MIN_MS > deadline) throw error;
@@ -81,6 +84,22 @@ function attemptOnce<Q, S>(
   });
 }
 
+/** The hook is the user's: it must not hold a call beyond its deadline. */
+async function inTime<T>(made: T | Promise<T>, deadline: number, signal: AbortSignal | undefined): Promise<T> {
+  if (!(made instanceof Promise)) return made;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const error = new ParamdRpcError(status.DEADLINE_EXCEEDED, 'the hook for metadata did not answer in time');
+  const timer = setTimeout(() => reject(error), deadline - Date.now());
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([made, late]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
 /** With jitter, so that the callers of a replica that went away do not come back all at once. Infinity: not at all. */
 function retryInMs(error: unknown, attempt: number): number {
   if (!(error instanceof ParamdRpcError)) return Number.POSITIVE_INFINITY;
@@ -96,23 +115,24 @@ function retryInMs(error: unknown, attempt: number): number {
  */
 export async function* responses<S>(
   start: (metadata: Metadata) => ClientReadableStream<S>,
-  { metadata }: CallDefaults,
-  signal: AbortSignal | undefined,
+  { metadata, timeoutMs, closed }: CallDefaults,
+  given: AbortSignal | undefined,
   patient = false,
 ): AsyncGenerator<S, void, undefined> {
-  const own = (await metadata()).clone();
+  const signal = given === undefined ? closed : AbortSignal.any([given, closed]);
+  const own = (await inTime(metadata(), Date.now() + timeoutMs, signal)).clone();
   own.setOptions({ waitForReady: patient });
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
   const call = start(own);
   call.on('error', () => {}); // a cancelled call still reports itself after the loop has gone
   const cancel = () => call.cancel();
-  signal?.addEventListener('abort', cancel, { once: true });
+  signal.addEventListener('abort', cancel, { once: true });
   try {
     yield* call as AsyncIterable<S>;
   } catch (error) {
-    throw signal?.aborted ? signal.reason : toRpcError(error);
+    throw signal.aborted ? signal.reason : toRpcError(error);
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     cancel();
   }
 }

@@ -16,7 +16,7 @@ import {
   type ReadSettings,
   setRequest,
 } from './requests.ts';
-import { ParamdRpcError } from './rpc-error.ts';
+import { clientClosed, ParamdRpcError } from './rpc-error.ts';
 import { type OpenWatch, resumingWatch, type WatchItem, type WatchSelection, type WatchSettings } from './watch.ts';
 
 /** Names as HTTP/2 has them, in lower case; those that end in "-bin" take bytes. */
@@ -55,7 +55,13 @@ export function connect(settings: ConnectSettings): ParamdClient {
     channelOptions(target, tls),
   );
   const caches = new CacheServiceClient(target, channelCredentials(tls), { channelOverride: parameters.getChannel() });
-  const defaults: CallDefaults = { metadata: metadataOf(actor, metadata), timeoutMs, attemptsMax: ATTEMPTS_MAX };
+  const closing = new AbortController();
+  const defaults: CallDefaults = {
+    metadata: metadataOf(actor, metadata),
+    timeoutMs,
+    attemptsMax: ATTEMPTS_MAX,
+    closed: closing.signal,
+  };
   const lastSeen = startLastSeen(carryRevision);
 
   /** One read: of what this client has seen or later. */
@@ -103,7 +109,6 @@ export function connect(settings: ConnectSettings): ParamdClient {
     }
   }
 
-  const closing = new AbortController();
   const client: ParamdClient = {
     get,
     getMany: (keys, settings = {}) =>
@@ -142,7 +147,7 @@ export function connect(settings: ConnectSettings): ParamdClient {
     },
     cache: (settings) => openNearCache(client, settings, undefined, closing.signal),
     close: () => {
-      closing.abort();
+      closing.abort(clientClosed());
       parameters.close();
     },
   };
@@ -164,13 +169,13 @@ function given<T>(part: T | undefined): T {
 }
 
 /** The actor and what the hook adds, made anew for every attempt. */
-function metadataOf(actor: string | undefined, hook: MetadataHook | undefined): () => Promise<Metadata> {
+function metadataOf(actor: string | undefined, hook: MetadataHook | undefined): CallDefaults['metadata'] {
   const own = new Metadata();
   if (actor !== undefined && actor !== '') {
     if (!/^[\x20-\x7e]{1,256}$/.test(actor)) throw new TypeError('actor: 1 to 256 printable ASCII characters');
     own.set('paramd-actor', actor);
   }
-  if (hook === undefined) return () => Promise.resolve(own);
+  if (hook === undefined) return () => own;
   return async () => {
     const metadata = own.clone();
     for (const [name, value] of Object.entries(await hook())) metadata.set(name, value);

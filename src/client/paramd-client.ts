@@ -60,5 +60,6 @@ export interface ParamdClient {
   cache(settings: NearCacheSettings): NearCache;
   /** The newest revision that this client has seen; reads reflect it unless they are told otherwise (C3). */
   readonly lastSeenRevision: bigint;
+  /** Ends watches and near caches. Calls in flight may finish; new ones fail. */
   close(): void;
 }

@@ -53,11 +53,23 @@ export class ParamdRpcError extends Error {
   }
 }
 
+/** What calls on a closed client get, and what its watches end with. */
+export function clientClosed(): ParamdRpcError {
+  return new ParamdRpcError(status.FAILED_PRECONDITION, 'this client is closed');
+}
+
 /** What grpc-js throws, as ParamdRpcError; all else as it is. */
 export function toRpcError(error: unknown): unknown {
   if (!isServiceError(error)) return error;
   const [encoded] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  return new ParamdRpcError(error.code, error.details || error.message, parseDetails(encoded));
+  return new ParamdRpcError(error.code, innermost(error.details || error.message), parseDetails(encoded));
+}
+
+/** grpc-js wraps the error of a connection in those of its channel and of its balancer. */
+function innermost(message: string): string {
+  if (!message.includes('No connection established')) return message;
+  const cause = message.split('Last error: ').at(-1) ?? message;
+  return `no connection: ${cause.replace(/\s*(?:\(\d{4}-[^)]*\))?\. Resolution note:.*$/, '').replace(/^Error: /, '')}`;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -173,6 +173,27 @@ describe('client', () => {
     expect(await client.get('k', { signal: controller.signal }).catch((error) => error)).to.equal(reason);
   });
 
+  it('ends its watches when it is closed, and refuses further calls', async () => {
+    const broken: unknown[] = [];
+    const watch = client.watch({ prefixes: [''] }, { onBroken: (error) => broken.push(error) })[Symbol.asyncIterator]();
+    await watch.next();
+    const waiting = failureOf(watch.next());
+    client.close();
+    expect((await waiting).message).to.equal('this client is closed');
+    expect((await failureOf(client.get('k'))).message).to.equal('this client is closed');
+    expect(
+      (
+        await failureOf(
+          client
+            .watch({ prefixes: [''] })
+            [Symbol.asyncIterator]()
+            .next(),
+        )
+      ).message,
+    ).to.match(/closed/);
+    expect(broken).to.deep.equal([]);
+  });
+
   it('fails in time when nobody answers', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');

@@ -157,7 +157,7 @@ describe('memoryClient', () => {
 
   it('is closed for ever', async () => {
     paramd.close();
-    expect(String(await paramd.get('k').catch((error) => error))).to.match(/shut down/);
+    expect(String(await paramd.get('k').catch((error) => error))).to.match(/closed/);
   });
 });
 

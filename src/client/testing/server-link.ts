@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { CallSettings } from '../call.ts';
 import type { ParamdClient } from '../paramd-client.ts';
-import { ParamdRpcError } from '../rpc-error.ts';
+import { clientClosed, ParamdRpcError } from '../rpc-error.ts';
 
 /** Of ParamdClient, those that go to a server. */
 export type Method = Exclude<keyof ParamdClient, 'cache' | 'close' | 'lastSeenRevision'>;
@@ -42,7 +42,7 @@ export class ServerLink {
   }
 
   close(): void {
-    this.#closing.abort();
+    this.#closing.abort(clientClosed());
     this.#breaks += 1;
     this.#changed();
   }
@@ -69,7 +69,7 @@ export class ServerLink {
   /** @throws what a call ends with that does not get as far as a server */
   reach(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
-    if (this.closed.aborted) throw new Error('Channel has been shut down');
+    this.closed.throwIfAborted();
     if (this.#isUnavailable) throw unreachable();
   }
 
