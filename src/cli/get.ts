@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import type { Freshness } from '../../gen/parameter/v1/freshness.ts';
 import type { Parameter } from '../../gen/parameter/v1/parameter.ts';
 import { BatchGetParametersResponse, GetParameterResponse } from '../../gen/parameter/v1/parameter_service.ts';
@@ -66,10 +67,16 @@ async function getOne(
 async function showValue(io: Io, parameter: Parameter, { stalenessBound, servedFrom }: Freshness): Promise<void> {
   await printValue(io, formatValue(parameter.value));
   if (io.stdout.isTTY !== true || io.stderr.isTTY !== true) return;
-  const age = stalenessBound === undefined ? 'of unknown age' : `at most ${formatDuration(stalenessBound)} old`;
+  const age = stalenessBound === undefined ? 'of unknown age' : `at most ${ageText(stalenessBound)} old`;
   const tier = TIERS[servedFrom] ?? 'unknown tier';
   const what = `${kindName(parameter)}, revision ${parameter.revision}, ${age}, from the ${tier}`;
   io.stderr.write(`${paint(io, 'dim', what, 'stderr')}\n`);
+}
+
+/** "157 ms", rounded up; the bound must stay one. */
+function ageText(age: Duration): string {
+  const ms = Number(age.seconds) * 1000 + Math.ceil(age.nanos / 1e6);
+  return ms < 10_000 ? `${ms} ms` : `${Math.ceil(ms / 1000)} s`;
 }
 
 async function getSeveral(

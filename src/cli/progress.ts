@@ -14,7 +14,7 @@ export interface Progress {
 
 export function openProgress(io: Io): Progress {
   if (io.stderr.isTTY !== true || io.env.TERM === 'dumb') return { show: () => {}, clear: () => {} };
-  let shownMs = performance.now();
+  let shownMs = Number.NEGATIVE_INFINITY;
   let present = false;
   return {
     show(text) {

@@ -71,7 +71,7 @@ describe('paramd get, set, delete, list', () => {
       expect(await paramd('get k', { tty: true, ttyErr: true, env: { NO_COLOR: '1' } })).to.deep.equal({
         code: 0,
         out: 'two\nlines\n',
-        err: 'string_value, revision 1, at most 0.020s old, from the near cache\n',
+        err: 'string_value, revision 1, at most 20 ms old, from the near cache\n',
       });
       expect((await paramd('get k', { ttyErr: true })).err).to.equal('');
     });

@@ -37,7 +37,7 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
  */
 export function parameterOf({ number, bytes, endByte }: Line): ParameterLine {
   const { key, value, labels, cacheTtl } = parsed(number, bytes);
-  const fault = keyFault(key) ?? valueFault(value) ?? labelsFault(labels) ?? ttlFault(cacheTtl);
+  const fault = keyFault(key) ?? valueFault(value, bytes.length) ?? labelsFault(labels) ?? ttlFault(cacheTtl);
   if (fault !== undefined || value === undefined) throw badLine(number, fault ?? 'has no value', key);
   return { number, endByte, bytes: bytes.length, key, value, labels, cacheTtl };
 }
@@ -62,11 +62,12 @@ function keyFault(key: string): string | undefined {
   return key.normalize('NFC') === key ? undefined : 'the key is not in Unicode normalization form NFC';
 }
 
-function valueFault(value: Value | undefined): string | undefined {
+/** In JSON no value is shorter than encoded. */
+function valueFault(value: Value | undefined, lineBytes: number): string | undefined {
   if (value === undefined) return 'has no value; an import needs values, so export without leaving them out';
   const { kind } = value;
   if (kind === undefined) return 'the value has no kind; exactly one such as stringValue must be there';
-  if (Value.encode(value).finish().length > VALUE_BYTES_MAX + VALUE_OVERHEAD_BYTES_MAX) {
+  if (lineBytes > VALUE_BYTES_MAX && Value.encode(value).finish().length > VALUE_BYTES_MAX + VALUE_OVERHEAD_BYTES_MAX) {
     return 'the value is larger than 1 MiB';
   }
   if (kind.$case === 'doubleValue' && !Number.isFinite(kind.value)) return 'the value is not finite';
