@@ -63,6 +63,7 @@ async function importLines(
       tally.changed += some.length - created;
       tally.revision = revision;
       differing += some.length;
+      at.line = some.at(-1)?.line.number ?? at.line;
     });
     tally.unchanged += chunk.lines.length - differing;
     count += chunk.lines.length;
