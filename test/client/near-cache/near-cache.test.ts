@@ -482,13 +482,25 @@ describe('near cache', () => {
       expect(client.watches).to.have.length(2);
       expect(client.watches[0]?.settings.signal?.aborted).to.equal(true);
       expect(client.watching.settings.fromRevision).to.equal(11n);
-      // The first response comes at once: so this one is dead too.
-      await time.advance(500);
-      expect(client.watches).to.have.length(3);
+      // The first response comes at once: so this one is dead too. A check goes first, to the dead replica's turn.
+      const asked = client.checks.length;
+      await time.advance(300);
+      expect([client.watches.length, client.checks.length]).to.deep.equal([3, asked + 1]);
       await client.watching.push(changes(put('app:a', 2n, 12n)));
       expect([params.number('app:a', 0), params.detail('number', 'app:a', 0).degraded]).to.deep.equal([2, false]);
       await time.advance(60_000);
       expect(client.watches).to.have.length(3);
+    });
+
+    it('is left alone while it waits to be opened again by itself', async () => {
+      await openWith({}, 10n);
+      client.head = 12n;
+      await time.advance(2_500);
+      client.watching.settings.onBroken?.(unavailable(), 8_000);
+      await time.advance(8_000);
+      expect(client.watches).to.have.length(1);
+      await time.advance(1_000);
+      expect(client.watches).to.have.length(2);
     });
 
     it('is not opened again while it moves, however far behind', async () => {

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -143,6 +144,19 @@ describe('near cache: snapshot file', () => {
     await client.watching.push(changes(put('app:n', 0n, 61n)));
     await cache.close();
     expect(await written(61n)).to.equal(true);
+  });
+
+  it('is written by one writer at a time', async () => {
+    const cache = open();
+    await client.watching.push(snapshot(1n, { 'app:n': 'x'.repeat(1 << 20) }));
+    let most = 0;
+    for (let revision = 2n; revision < 60n; revision++) {
+      await client.watching.push(changes(put('app:n', `${revision}`.repeat(1 << 20), revision)));
+      most = Math.max(most, readdirSync(folder).filter((name) => name.endsWith('.tmp')).length);
+    }
+    await cache.close();
+    expect(most).to.equal(1);
+    expect(await readFile(file, 'latin1')).to.include('"revision":"59"');
   });
 
   it('is not replaced by a process that has reached no server', async () => {
