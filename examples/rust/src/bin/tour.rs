@@ -72,12 +72,9 @@ impl Tour {
         };
         if let Err(status) = self.service.set_parameter(timed(only_if_new)).await {
             let info = status.get_details_error_info().ok_or("no ErrorInfo")?;
-            let stored = self
-                .get("max_users", 0)
-                .await?
-                .parameter
-                .ok_or("no parameter")?;
-            let known = info.metadata.get("currentRevision") == Some(&stored.revision.to_string());
+            let stored = self.get("max_users", 0).await?.parameter;
+            let revision = stored.ok_or("no parameter")?.revision.to_string();
+            let known = info.metadata.get("currentRevision") == Some(&revision);
             let code = match status.code() {
                 Code::AlreadyExists => "ALREADY_EXISTS",
                 other => other.description(),
@@ -126,11 +123,8 @@ impl Tour {
                 ..Default::default()
             }),
         };
-        Ok(self
-            .service
-            .get_parameter(timed(request))
-            .await?
-            .into_inner())
+        let response = self.service.get_parameter(timed(request)).await?;
+        Ok(response.into_inner())
     }
 }
 
@@ -143,20 +137,17 @@ fn timed<T>(message: T) -> Request<T> {
 fn text(parameter: Option<&Parameter>) -> Result<String, Box<dyn Error>> {
     let value = parameter.ok_or("no parameter")?.value.as_ref();
     let kind = value.and_then(|value| value.kind.as_ref());
-    Ok(
-        match kind.ok_or("a value of a kind that this program does not know")? {
-            Kind::StringValue(text) | Kind::JsonValue(text) => text.clone(),
-            Kind::IntValue(number) => number.to_string(),
-            Kind::DoubleValue(number) => number.to_string(),
-            Kind::BoolValue(truth) => truth.to_string(),
-            Kind::BytesValue(bytes) => format!("{} bytes", bytes.len()),
-            Kind::DurationValue(duration) => {
-                format!(
-                    "{} s",
-                    duration.seconds as f64 + f64::from(duration.nanos) / 1e9
-                )
-            }
-            Kind::StringListValue(list) => list.values.join(", "),
-        },
-    )
+    let kind = kind.ok_or("a value of a kind that this program does not know")?;
+    Ok(match kind {
+        Kind::StringValue(text) | Kind::JsonValue(text) => text.clone(),
+        Kind::IntValue(number) => number.to_string(),
+        Kind::DoubleValue(number) => number.to_string(),
+        Kind::BoolValue(truth) => truth.to_string(),
+        Kind::BytesValue(bytes) => format!("{} bytes", bytes.len()),
+        Kind::DurationValue(duration) => {
+            let seconds = duration.seconds as f64 + f64::from(duration.nanos) / 1e9;
+            format!("{seconds} s")
+        }
+        Kind::StringListValue(list) => list.values.join(", "),
+    })
 }

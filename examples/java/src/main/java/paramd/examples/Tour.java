@@ -89,18 +89,16 @@ final class Tour {
   }
 
   private void showWatch() throws InterruptedException {
-    Watch.watch(
-        channel,
-        prefix,
-        state -> {
-          Value maxUsers = state.get(prefix + "max_users").getValue();
-          System.out.println("watching: max_users = " + text(maxUsers));
-          if (maxUsers.getIntValue() == 120) {
-            return false;
-          }
-          set("max_users", Value.newBuilder().setIntValue(120).build());
-          return true;
-        });
+    try (Watch watch = new Watch(channel, prefix)) {
+      while (true) {
+        Value maxUsers = watch.next().get(prefix + "max_users").getValue();
+        System.out.println("watching: max_users = " + text(maxUsers));
+        if (maxUsers.getIntValue() == 120) {
+          return;
+        }
+        set("max_users", Value.newBuilder().setIntValue(120).build());
+      }
+    }
   }
 
   private Parameter set(String name, Value value) {
