@@ -5,7 +5,7 @@ import { type ConnectionOptions, withClient, withConnection } from './connection
 import { type Io, print } from './io.ts';
 import { type Output, withOutput } from './options.ts';
 import { protoJson } from './proto-json.ts';
-import { columns, TIERS } from './render.ts';
+import { columns, paint, TIERS } from './render.ts';
 import { visible } from './visible.ts';
 
 const BUS: Record<number, string> = {
@@ -25,13 +25,13 @@ export function registerStats(program: Command, io: Io): void {
       withClient(io, options, async (client, signal) => {
         const stats = await client.stats({ signal });
         const lines =
-          options.output === 'json' ? [protoJson('GetStatsResponse', GetStatsResponse, stats)] : linesOf(stats);
+          options.output === 'json' ? [protoJson('GetStatsResponse', GetStatsResponse, stats)] : linesOf(io, stats);
         for (const line of lines) await print(io, line);
       }),
     );
 }
 
-function linesOf(stats: GetStatsResponse): string[] {
+function linesOf(io: Io, stats: GetStatsResponse): string[] {
   const none = { seconds: 0n, nanos: 0 };
   const facts = [
     ['replica', `${visible(stats.replicaId)} (paramd ${visible(stats.serverVersion)})`],
@@ -48,5 +48,6 @@ function linesOf(stats: GetStatsResponse): string[] {
     ...[tier.entries, tier.bytes, tier.evictions].map(String),
   ]);
   const heading = ['TIER', 'HITS', 'MISSES', 'HIT RATIO', 'ENTRIES', 'BYTES', 'EVICTIONS'];
-  return [...columns(facts), '', ...columns([heading, ...tiers])];
+  const [first = '', ...rest] = columns([heading, ...tiers]);
+  return [...columns(facts), '', paint(io, 'bold', first), ...rest];
 }
