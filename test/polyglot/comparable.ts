@@ -8,7 +8,6 @@ const OF_ITS_OWN = new Set(['createRevision', 'currentRevision']);
 const OF_THE_MOMENT = new Set([
   'createTime',
   'updateTime',
-  'deleteTime',
   'nextPageToken',
   'stalenessBound',
   'servedFrom',

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { Comparable } from './comparable.ts';
 import { inThoseWords, unmet } from './expectation.ts';
+import { GRPCURL, LANGUAGES } from './languages.ts';
 import { lines } from './lines.ts';
-import { forClient, type Json } from './scenario.ts';
+import { forClient, type Json, SCENARIO } from './scenario.ts';
 
 describe('what compares the clients', () => {
   it('finds what is missing, different, or should not be there', () => {
@@ -68,6 +69,13 @@ describe('what compares the clients', () => {
     const filled = { '<prefix>': 0, of: ['p:a', '12', 'm'], t: 'ééé' };
     expect(forClient(part, 'p:', answers)).to.deep.equal(filled);
     expect(forClient('<no.where>', 'p:', answers)).to.equal('<no.where is not there>');
+  });
+
+  it('excepts only clients that there are', () => {
+    const clients = [...LANGUAGES, GRPCURL].map(({ name }) => name);
+    for (const { step, except = {}, binary = {} } of [...SCENARIO.calls, ...SCENARIO.outage]) {
+      expect(clients, step).to.include.members([...Object.keys(except), ...Object.keys(binary)]);
+    }
   });
 
   it('reads lines that contain what Unicode calls the end of one', async () => {
