@@ -1,9 +1,13 @@
+import { status } from '@grpc/grpc-js';
 import { msOfDuration } from '../duration.ts';
 import type { ParamdClient } from '../paramd-client.ts';
 import { ParamdRpcError } from '../rpc-error.ts';
 import type { Clock } from './clock.ts';
 import type { Timing } from './settings.ts';
 import type { Staleness } from './staleness.ts';
+
+/** Until when the call itself is given up: later than we do, who know when this process stood still. */
+const CALL_TIMEOUTS = 4;
 
 export interface HeadChecksOptions {
   readonly client: Pick<ParamdClient, 'getMany'>;
@@ -19,9 +23,10 @@ export interface HeadChecksOptions {
 /** Asks for the head, one check at a time: what staleness.ts makes its bound from. */
 export class HeadChecks {
   readonly #options: HeadChecksOptions;
-  readonly #closing = new AbortController();
+  #isClosed = false;
   #cancelTimer = () => {};
-  #isUnderWay = false;
+  #cancelTimeout = () => {};
+  #underWay: AbortController | undefined;
   /** The one that is under way will not do. */
   #isAnotherDue = false;
   #failures = 0;
@@ -36,13 +41,20 @@ export class HeadChecks {
   /** Checks now, and from now on. */
   start(): void {
     this.#cancelTimer();
-    if (this.#isUnderWay) this.#isAnotherDue = true;
-    else if (!this.#closing.signal.aborted) void this.#check();
+    if (this.#underWay !== undefined) this.#isAnotherDue = true;
+    else if (!this.#isClosed) void this.#check();
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#cancelTimer();
-    this.#closing.abort();
+    this.#cancelTimeout();
+    this.#underWay?.abort();
+  }
+
+  /** The servers themselves do not reach their store, says the last answer. */
+  get answersDegraded(): boolean {
+    return this.#takesDegraded && this.#failures === 0;
   }
 
   /** On the monotonic clock; undefined: the last one was answered. */
@@ -51,13 +63,15 @@ export class HeadChecks {
   }
 
   async #check(): Promise<void> {
-    const { staleness, clock, done } = this.#options;
-    this.#isUnderWay = true;
+    const { staleness, clock, done, timing } = this.#options;
+    const underWay = new AbortController();
+    this.#underWay = underWay;
+    this.#giveUpAfter(timing.checkTimeoutMs, underWay);
     const startedAtMs = clock.nowMs();
     const check = staleness.begin();
     let failure: ParamdRpcError | undefined;
     try {
-      const { freshness } = await this.#ask();
+      const { freshness } = await this.#ask(underWay.signal);
       if (freshness?.stalenessBound !== undefined) {
         const ageMs = msOfDuration(freshness.stalenessBound);
         staleness.answered(check, freshness.revision, ageMs, this.#options.position());
@@ -66,27 +80,38 @@ export class HeadChecks {
       this.#failures = 0;
       this.#failingSinceMs = undefined;
     } catch (error) {
-      if (this.#closing.signal.aborted) return;
+      if (this.#isClosed) return;
       if (error instanceof ParamdRpcError) failure = error;
       if (failure?.reason === 'REVISION_LOST') staleness.contradicted();
       this.#takesDegraded = true;
       this.#failures++;
       this.#failingSinceMs ??= startedAtMs;
     } finally {
-      this.#isUnderWay = false;
+      this.#cancelTimeout();
+      this.#underWay = undefined;
     }
-    if (this.#closing.signal.aborted) return;
+    if (this.#isClosed) return;
     this.#cancelTimer = clock.after(this.#pauseMs(startedAtMs), () => void this.#check());
     done(failure);
   }
 
-  #ask() {
+  #giveUpAfter(ms: number, check: AbortController): void {
+    const { clock } = this.#options;
+    const dueMs = clock.nowMs() + ms;
+    this.#cancelTimeout = clock.after(ms, () => {
+      // Late: this process stood still, and the answer may have come and not be read yet.
+      if (clock.nowMs() - dueMs > ms / 2) this.#giveUpAfter(ms, check);
+      else check.abort(new ParamdRpcError(status.DEADLINE_EXCEEDED, `no answer to a head check within ${ms} ms`));
+    });
+  }
+
+  #ask(signal: AbortSignal) {
     const { client, timing, position } = this.#options;
     return client.getMany([], {
       atLeastRevision: position() ?? 0n,
       maxStalenessMs: this.#takesDegraded ? undefined : timing.answerAgeMs,
-      timeoutMs: timing.checkTimeoutMs,
-      signal: this.#closing.signal,
+      timeoutMs: timing.checkTimeoutMs * CALL_TIMEOUTS,
+      signal,
     });
   }
 

@@ -75,7 +75,7 @@ class FedNearCache extends Reads implements NearCache {
     const staleness = new Staleness(clock);
     const boundMs = () => staleness.boundMs();
     const position = () => contents.position;
-    const why = () => (this.#failure === undefined ? 'no server has confirmed them' : this.#failure.message);
+    const why = () => this.#whyDegraded();
     const degradation = new Degradation({ maxStalenessMs: timing.maxStalenessMs, boundMs, clock, log, why });
     const isDegraded = (ms: number | undefined) => degradation.isDegraded(ms);
     super({ contents, prefixes, defaults: new DefaultsCounter(log), boundMs, isDegraded });
@@ -232,6 +232,11 @@ class FedNearCache extends Reads implements NearCache {
     const isKey = typeof selection === 'string';
     if (!isKey && this.#settings.prefixes.some((prefix) => prefix.startsWith(selection.prefix))) return;
     this.checkCovered(isKey ? selection : selection.prefix);
+  }
+
+  #whyDegraded(): string {
+    if (this.#failure !== undefined) return this.#failure.message;
+    return this.#checks.answersDegraded ? 'the servers do not reach their store' : 'no server has confirmed them';
   }
 
   #timeout(what: string): never {

@@ -387,6 +387,34 @@ describe('near cache', () => {
       expect(params.stalenessBoundMs).to.be.closeTo(60_000, 0.1);
     });
 
+    it('is asked for again when no answer comes, soon and one at a time', async () => {
+      await openWith({});
+      client.head = undefined;
+      await time.advance(2_250);
+      const asked = client.checks.length;
+      await time.advance(624);
+      expect(client.check.settings.signal?.aborted).to.equal(false);
+      await time.advance(2);
+      expect(client.check.settings.signal?.aborted).to.equal(true);
+      await time.advance(250);
+      expect(client.checks).to.have.length(asked + 1);
+      await client.check.answer(10n);
+      expect(params.stalenessBoundMs).to.be.below(250);
+    });
+
+    it('takes an answer that this process was too busy to read in time', async () => {
+      let aheadMs = 0;
+      const standing = { ...time, nowMs: () => time.nowMs() + aheadMs };
+      params = openNearCache(client, { prefixes: ['app:'], log: (line) => log.push(line) }, standing);
+      await client.watching.push(snapshot(10n));
+      await time.advance(600);
+      aheadMs = 1_400;
+      await time.advance(30);
+      await client.check.answer(10n, 0);
+      expect(client.checks).to.have.length(1);
+      expect(params.stalenessBoundMs).to.be.closeTo(2_030, 1);
+    });
+
     it('is taken from a degraded answer as long as no better one is to be had', async () => {
       open();
       await client.watching.push(snapshot(10n));
@@ -425,7 +453,7 @@ describe('near cache', () => {
         expect(params.stalenessBoundMs).to.be.below(1_200);
       }
       expect(client.checks.length).to.be.within(60, 80);
-      expect(client.check.settings).to.deep.include({ atLeastRevision: 10n, maxStalenessMs: 200, timeoutMs: 250 });
+      expect(client.check.settings).to.deep.include({ atLeastRevision: 10n, maxStalenessMs: 200 });
       expect(client.watching.settings).to.include({ progressIntervalMs: 400, initial: true });
     });
 
@@ -445,7 +473,7 @@ describe('near cache', () => {
       await time.advance(1_000);
       expect(told).to.deep.equal([true, false]);
       expect(log).to.deep.equal([
-        'near cache: answers may be older than 5000 ms: no connection',
+        'near cache: answers may be older than 5000 ms: no answer to a head check within 625 ms',
         'near cache: answers are at most 5000 ms old again',
       ]);
     });

@@ -180,6 +180,7 @@ describe('near cache: snapshot file', () => {
     await mkdir(below);
     const cache = open({ snapshotFile: join(below, 'snapshot') });
     await rm(below, { recursive: true });
+    client.head = 1n;
     await client.watching.push(snapshot(1n, { 'app:n': 1n }));
     await eventually(() => log.length > 0);
     expect(log[0]).to.match(/cannot be written: ENOENT.*; make its folder writable/);
@@ -191,9 +192,8 @@ describe('near cache: snapshot file', () => {
     };
     for (let i = 0; i < 5; i++) await again(() => true);
     await mkdir(below);
-    await eventually(() => again(() => log.length > 1));
+    await eventually(() => again(() => log.some((line) => line.includes('can be written again'))));
     expect(log.filter((line) => line.includes('cannot be written'))).to.have.length(1);
-    expect(log.at(-1)).to.include('can be written again');
   });
 
   it('holds a large state', async function () {
