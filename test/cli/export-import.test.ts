@@ -223,6 +223,15 @@ describe('paramd export and import', function () {
       }
     });
 
+    it('keeps the sign of zero, which JSON.stringify would lose', async () => {
+      await client.set('zero', -0);
+      const { out } = await paramd(['export']);
+      expect(out).to.include('"doubleValue":-0}');
+      await client.set('zero', 0);
+      expect((await paramd(['import', '-'], { stdin: out })).out).to.include('1 changed');
+      expect((await paramd(['get', 'zero'])).out).to.equal('-0\n');
+    });
+
     it('writes only what differs, with exactly the labels of the file', async () => {
       await client.set('same', 1n);
       await client.set('value', 1n, { labels: new Map([['a', 'b']]) });
