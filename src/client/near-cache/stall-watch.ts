@@ -43,10 +43,16 @@ export class StallWatch {
       this.#reopened = 0;
       return;
     }
-    const { feed, checks, clock, reopening } = this.#options;
+    const { feed, checks, clock, timing, reopening } = this.#options;
     const nowMs = clock.nowMs();
     if (nowMs < dueMs) {
-      this.#cancelTimer = clock.after(dueMs - nowMs, () => this.#wake(dueMs));
+      this.#cancelTimer = clock.after(dueMs - nowMs, () => this.look());
+      return;
+    }
+    if (nowMs - dueMs > timing.slackMs / 2) {
+      // So late only if this process stood still: what has arrived in the meantime is not read yet.
+      this.#awakeSinceMs = nowMs;
+      this.look();
       return;
     }
     this.#reopened = Math.min(this.#reopened + 1, DOUBLINGS_MAX);
@@ -61,13 +67,6 @@ export class StallWatch {
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer();
-  }
-
-  /** A timer that is late means that what has arrived in the meantime is not read yet. */
-  #wake(dueMs: number): void {
-    const nowMs = this.#options.clock.nowMs();
-    if (nowMs - dueMs > this.#options.timing.slackMs / 2) this.#awakeSinceMs = nowMs;
-    this.look();
   }
 
   /** When the watch counts as stalled unless it is heard of. Undefined: nothing speaks against it. */
