@@ -40,12 +40,14 @@ describe('a client over a failover that loses commits', function () {
 
     await primary.kill();
     await copy.start();
-    const reader = connect({ target: fleet.replicas[0]!.target, carryRevision: false });
-    closing.push(async () => reader.close());
-    await eventually(async () => {
-      const { freshness } = await reader.get('a');
-      return !freshness.degraded && freshness.revision > lost;
-    }, 30_000);
+    for (const { target } of fleet.replicas) {
+      const reader = connect({ target, carryRevision: false });
+      closing.push(async () => reader.close());
+      await eventually(async () => {
+        const { freshness } = await reader.get('a');
+        return !freshness.degraded && freshness.revision > lost;
+      }, 30_000);
+    }
 
     const told: unknown[] = [];
     const { parameter } = await client.get('a', { atLeastRevision: lost }).catch((error: unknown) => {
