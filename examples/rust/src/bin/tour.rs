@@ -14,6 +14,7 @@ use paramd_examples::watch::Watch;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
+use uuid::Uuid;
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -29,6 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // Pings find a connection that died silently: without them a watch waits for ever.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
+        .connect_timeout(DEADLINE)
         .connect_lazy();
     let mut tour = Tour {
         service: ParameterServiceClient::new(channel),
@@ -107,6 +109,8 @@ impl Tour {
         SetParameterRequest {
             key: format!("{}{name}", self.prefix),
             value: Some(Value { kind: Some(kind) }),
+            // Makes it safe to send the same request again.
+            request_id: Uuid::new_v4().to_string(),
             ..Default::default()
         }
     }

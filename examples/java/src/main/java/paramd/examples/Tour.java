@@ -10,6 +10,7 @@ import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import paramd.parameter.v1.GetParameterRequest;
 import paramd.parameter.v1.GetParameterResponse;
@@ -77,6 +78,7 @@ final class Tour {
             .setKey(prefix + "max_users")
             .setValue(Value.newBuilder().setIntValue(1))
             .setIfRevision(0)
+            .setRequestId(UUID.randomUUID().toString())
             .build();
     try {
       service().setParameter(onlyIfNew);
@@ -101,8 +103,14 @@ final class Tour {
     }
   }
 
+  /** The request id makes it safe to send the same request again. */
   private Parameter set(String name, Value value) {
-    var request = SetParameterRequest.newBuilder().setKey(prefix + name).setValue(value).build();
+    var request =
+        SetParameterRequest.newBuilder()
+            .setKey(prefix + name)
+            .setValue(value)
+            .setRequestId(UUID.randomUUID().toString())
+            .build();
     return service().setParameter(request).getParameter();
   }
 
