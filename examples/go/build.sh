@@ -5,5 +5,6 @@ cd "$(dirname "$0")/../.."
 
 PATH="$PWD/node_modules/.bin:$PATH" buf generate --template examples/go/buf.gen.yaml
 cd examples/go
-go vet ./tour ./scenario
-go build -o bin/ ./tour ./scenario
+programs=(./tour ./scenario ./live_parameter)
+go vet ./paramd "${programs[@]}"
+go build -o bin/ "${programs[@]}"

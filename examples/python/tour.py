@@ -2,6 +2,7 @@
 
 import os
 import sys
+import uuid
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -18,20 +19,14 @@ from parameter.v1.parameter_service_pb2 import (
 )
 from parameter.v1.parameter_service_pb2_grpc import ParameterServiceStub
 
-from watch import watch
+from watch import CHANNEL_OPTIONS, watch
 
 DEADLINE_S = 5
-CHANNEL_OPTIONS = [
-    # Pings find a connection that died silently: without them a watch waits for ever.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    # By default two minutes.
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-]
 
 
 def put(service: ParameterServiceStub, key: str, value: Value) -> Parameter:
-    request = SetParameterRequest(key=key, value=value)
+    # The request id makes it safe to send the same request again.
+    request = SetParameterRequest(key=key, value=value, request_id=str(uuid.uuid4()))
     return service.SetParameter(request, timeout=DEADLINE_S).parameter
 
 
@@ -79,7 +74,12 @@ def show_values(service: ParameterServiceStub, prefix: str) -> None:
 
 def show_error(service: ParameterServiceStub, prefix: str) -> None:
     key = f"{prefix}max_users"
-    request = SetParameterRequest(key=key, value=Value(int_value=1), if_revision=0)
+    request = SetParameterRequest(
+        key=key,
+        value=Value(int_value=1),
+        if_revision=0,
+        request_id=str(uuid.uuid4()),
+    )
     try:
         service.SetParameter(request, timeout=DEADLINE_S)
     except grpc.RpcError as error:

@@ -11,6 +11,13 @@ from parameter.v1.parameter_service_pb2_grpc import ParameterServiceStub
 
 State = dict[str, Parameter]
 
+CHANNEL_OPTIONS = [
+    # Pings find a connection that died silently: without them a watch waits for ever.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # By default two minutes.
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+]
 CALL_AGAIN = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.OUT_OF_RANGE,

@@ -13,15 +13,12 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pb "paramd/examples/go/gen/parameter/v1"
+	"paramd/examples/go/paramd"
 )
 
 func main() {
@@ -29,7 +26,7 @@ func main() {
 	if len(os.Args) > 1 {
 		prefix = os.Args[1]
 	}
-	connection, err := connect(cmp.Or(os.Getenv("PARAMD_TARGET"), "127.0.0.1:50051"))
+	connection, err := paramd.Connect(cmp.Or(os.Getenv("PARAMD_TARGET"), "127.0.0.1:50051"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,19 +37,6 @@ func main() {
 	if err := tour(ctx, pb.NewParameterServiceClient(connection), prefix); err != nil {
 		log.Fatal(err)
 	}
-}
-
-func connect(target string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(target,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		// A connection that died silently is noticed within 30 s, also by a watch that only waits.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
-		// By default it waits up to two minutes between attempts to connect.
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
-			BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second,
-		}, MinConnectTimeout: 5 * time.Second}),
-		// Over all addresses of the name.
-		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`))
 }
 
 func tour(ctx context.Context, client pb.ParameterServiceClient, prefix string) error {
@@ -114,7 +98,7 @@ func createAgain(ctx context.Context, client pb.ParameterServiceClient, existing
 
 // follow watches max_users while it is changed, and leaves when the change has arrived.
 func follow(ctx context.Context, client pb.ParameterServiceClient, prefix, maxUsers string) error {
-	for state, err := range watch(ctx, client, prefix) {
+	for state, err := range paramd.Watch(ctx, client, prefix) {
 		if err != nil {
 			return err
 		}

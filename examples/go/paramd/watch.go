@@ -1,7 +1,10 @@
-package main
+// Package paramd connects to paramd and follows parameters, to be copied.
+package paramd
 
 import (
 	"context"
+	"errors"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"time"
@@ -17,9 +20,9 @@ const (
 	backoffMax = 10 * time.Second
 )
 
-// watch yields what is below prefix, by key: as soon as all of it is there, and again after each change. Broken
+// Watch yields what is below prefix, by key: as soon as all of it is there, and again after each change. Broken
 // connections and restarted servers cost time, but no change. Leaving the loop ends the call.
-func watch(
+func Watch(
 	ctx context.Context, client pb.ParameterServiceClient, prefix string,
 ) iter.Seq2[map[string]*pb.Parameter, error] {
 	return func(yield func(map[string]*pb.Parameter, error) bool) {
@@ -56,9 +59,7 @@ func watch(
 					return
 				}
 			}
-			switch status.Code(err) {
-			case codes.Unavailable, codes.OutOfRange, codes.DataLoss:
-			default:
+			if !callsAgain(err) {
 				yield(nil, err)
 				return
 			}
@@ -69,6 +70,15 @@ func watch(
 				return
 			}
 		}
+	}
+}
+
+func callsAgain(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.OutOfRange, codes.DataLoss:
+		return true
+	default:
+		return errors.Is(err, io.EOF) // it ended without an error
 	}
 }
 
