@@ -1,5 +1,5 @@
-import { isIPv4, isIPv6 } from 'node:net';
 import { type ChannelCredentials, type ClientOptions, credentials } from '@grpc/grpc-js';
+import { severalTargets } from './several-targets.ts';
 
 /** PEM. An empty object: TLS with the system's authorities. */
 export interface TlsSettings {
@@ -16,23 +16,15 @@ export interface TlsSettings {
 const SERVICE_CONFIG = { loadBalancingConfig: [{ round_robin: {} }] };
 
 /**
- * The address as grpc-js takes it. "host:port" is looked up, may stand for many addresses, and all are used; several
- * targets ("10.0.0.1:50051,10.0.0.2:50051") are IP addresses. A target with a scheme of its own stays as it is.
+ * The address as grpc-js takes it. A name may stand for many addresses, all of which are used; there may be several
+ * targets with commas in between. A target with a scheme of its own stays as it is.
  * @throws TypeError that says what is wrong with it
  */
 export function resolvable(target: string): string {
   if (/^(dns|ipv4|ipv6|unix|xds):/.test(target)) return target;
-  const addresses = target.split(',').map((part) => splitAddress(part.trim(), target));
-  const [first] = addresses;
-  if (addresses.length === 1 && first !== undefined) return `dns:${first.text}`;
-  const local = addresses.map(({ host, text }) =>
-    host === 'localhost' ? text.replace('localhost', '127.0.0.1') : text,
-  );
-  if (addresses.every(({ host }) => isIPv4(host) || host === 'localhost')) return `ipv4:${local.join(',')}`;
-  if (addresses.every(({ host }) => isIPv6(host))) return `ipv6:${local.join(',')}`;
-  throw new TypeError(
-    `target "${target}": several targets must all be IPv4 or all be IPv6 addresses; give names alone`,
-  );
+  const targets = target.split(',').map((part) => part.trim());
+  for (const each of targets) checkTarget(each);
+  return targets.length === 1 ? `dns:${targets[0]}` : severalTargets(targets);
 }
 
 /** grpc-js keeps nothing back that bounds it or makes it notice a dead connection, hence so many. */
@@ -60,13 +52,10 @@ export function channelCredentials(tls: TlsSettings | undefined): ChannelCredent
   return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null);
 }
 
-function splitAddress(text: string, target: string): { host: string; text: string } {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]\s/]+)):(\d+)$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new TypeError(`target "${target}" is not host:port, such as 127.0.0.1:50051`);
-  }
-  return { host, text };
+function checkTarget(target: string): void {
+  const [, port] = /^(?:\[[^\]]+\]|[^:[\]\s/]+):(\d+)$/.exec(target) ?? [];
+  if (Number(port) >= 1 && Number(port) <= 65_535) return;
+  throw new TypeError(`target "${target}" is not host:port, such as 127.0.0.1:50051`);
 }
 
 function isLoopback(target: string): boolean {

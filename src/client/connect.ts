@@ -23,7 +23,7 @@ import { type OpenWatch, resumingWatch, type WatchItem, type WatchSelection, typ
 export type MetadataHook = () => Record<string, MetadataValue> | Promise<Record<string, MetadataValue>>;
 
 export interface ConnectSettings {
-  /** "host:port", where a name may stand for many addresses, or several IP addresses: "10.0.0.1:50051,10.0.0.2:50051". */
+  /** "host:port", or several: "a:50051,b:50051". A name may stand for many addresses; calls go round robin over all. */
   readonly target: string;
   /** By default plain text. */
   readonly tls?: TlsSettings | undefined;

@@ -219,8 +219,23 @@ describe('client', () => {
     }
   });
 
+  it('takes names and addresses mixed, and does without a name that is unknown', async () => {
+    const other = await startFakeServer();
+    const mixed = connect({ target: `localhost:${fake.port}, no-such-host.invalid:1,${other.target}` });
+    try {
+      for (let i = 0; i < 40 && (fake.calls.length === 0 || other.calls.length === 0); i++) await mixed.stats();
+      expect([fake.calls.length, other.calls.length]).to.not.include(0);
+    } finally {
+      mixed.close();
+      other.close();
+    }
+    const unknown = connect({ target: 'no-such-host.invalid:1,nor-this-one.invalid:2', timeoutMs: 1000 });
+    expect((await failureOf(unknown.stats())).message).to.match(/Name resolution failed/);
+    unknown.close();
+  });
+
   it('refuses targets and actors that are none', () => {
-    for (const target of ['', 'paramd', 'http://x:1', 'a:1,b:2', '127.0.0.1:1,[::1]:1', 'h:0', 'h:70000']) {
+    for (const target of ['', 'paramd', 'http://x:1', 'a:1,b', '127.0.0.1:1,', 'h:0', 'h:70000']) {
       expect(() => connect({ target }), target).to.throw(TypeError, /target/);
     }
     expect(() => connect({ target: fake.target, actor: 'Zoë' })).to.throw(TypeError, /actor/);
