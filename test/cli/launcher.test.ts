@@ -86,6 +86,22 @@ describe('bin/paramd.js', () => {
         }
       });
 
+      it('passes on the signals that a program under exec may know', async () => {
+        const script = 'trap "echo told; exit 7" USR2; echo ready; while :; do sleep 0.05; done';
+        const ended = await paramd(node, ['exec', '--prefix', '', '--', 'sh', '-c', script], (child) => {
+          child.stdout.once('data', () => child.kill('SIGUSR2'));
+        });
+        expect(ended).to.include({ code: 7, out: 'ready\ntold\n' });
+      });
+
+      it('leaves nothing running when it is killed', async () => {
+        // Whatever it started has its stderr, which is closed when all of it has ended.
+        const ended = await paramd(node, ['watch'], (child) => {
+          child.stderr.once('data', () => child.kill('SIGKILL'));
+        });
+        expect(ended).to.include({ code: null, signal: 'SIGKILL' });
+      });
+
       it('is quiet when its reader has gone', async () => {
         for (let i = 0; i < 2000; i++) fake.put(`many:${i}`, toValue('x'.repeat(200)));
         const { code, err } = await paramd(node, ['list', 'many:', '-o', 'json'], ({ stdout }) => {
