@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load-config.ts';
-import { migrateSchema } from '../main.ts';
-import type { Io } from './io.ts';
-import { print } from './io.ts';
+import { type Io, print } from './io.ts';
 import { configured } from './replica-process.ts';
 
 export function registerMigrate(program: Command, io: Io): void {
@@ -13,6 +11,7 @@ export function registerMigrate(program: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  DATABASE_URL=postgres://paramd@db/paramd paramd migrate')
     .action(async () => {
       const config = configured(io, (env) => loadConfig(env, { embeddedAllowed: false }));
+      const { migrateSchema } = await import('../main.ts');
       const applied = await migrateSchema(config);
       for (const name of applied) await print(io, `applied ${name}`);
       if (applied.length === 0) await print(io, 'the schema is up to date');

@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from '../config/load-config.ts';
-import { type Replica, startReplica } from '../main.ts';
+import type { Replica } from '../main.ts';
 import { EXIT, Failure } from './failure.ts';
 import type { Io } from './io.ts';
 import { packageVersion } from './package-root.ts';
@@ -16,6 +16,8 @@ export interface ReplicaRun {
 
 /** Runs one replica; resolves when it has drained. */
 export async function runReplica({ config, started, interrupted, lost }: ReplicaRun): Promise<void> {
+  // Loaded here and not above: it would cost every other command half its start, and a third of its memory.
+  const { startReplica } = await import('../main.ts');
   const replica = await startReplica({ config, version: packageVersion(), signal: interrupted }).catch((error) => {
     if (interrupted.aborted) return undefined;
     throw startFailure(error, config);

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { startThrowawayServers, type ThrowawayServers } from '../../bench/throwaway-servers.ts';
 import { type CommitOperation, connect, type ParamdClient } from '../../client/index.ts';
 import { loadConfig } from '../../config/load-config.ts';
-import { type Replica, startReplica } from '../../main.ts';
+import type { Replica } from '../../main.ts';
 import { type Io, note } from '../io.ts';
 import { packageVersion } from '../package-root.ts';
 
@@ -84,6 +84,7 @@ async function openMember(name: string, databaseUrl: string, valkeyUrl: string |
     PARAMD_DRAIN_MS: '1000',
   };
   const config = loadConfig(env, { embeddedAllowed: false });
+  const { startReplica } = await import('../../main.ts');
   const replica: Replica = await startReplica({ config, version: packageVersion() });
   const target = `${replica.host}:${replica.port}`;
   const client = connect({ target, actor: 'demo' });
