@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import stringWidth from 'string-width';
 import type { Timestamp } from '../../gen/google/protobuf/timestamp.ts';
 import { Tier } from '../../gen/parameter/v1/freshness.ts';
 import type { Parameter, Value } from '../../gen/parameter/v1/parameter.ts';
@@ -55,14 +56,17 @@ export function timeAgo(time: Timestamp | undefined, nowMs = Date.now()): string
   return `${Math.floor(seconds / divisor)} ${unit} ago`;
 }
 
-/** Rows with their columns aligned; the last one is not padded. Widths only grow from call to call with the same array. */
+/**
+ * Rows with their columns aligned as a terminal shows them; the last one is not padded. Widths only grow from call to
+ * call with the same array.
+ */
 export function columns(rows: readonly (readonly string[])[], widths: number[] = []): string[] {
   for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, [...cell].length);
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, stringWidth(cell));
   }
   return rows.map((row) =>
     row
-      .map((cell, i) => (i < row.length - 1 ? cell + ' '.repeat((widths[i] ?? 0) - [...cell].length) : cell))
+      .map((cell, i) => (i < row.length - 1 ? cell + ' '.repeat((widths[i] ?? 0) - stringWidth(cell)) : cell))
       .join('  '),
   );
 }

@@ -16,7 +16,7 @@ export interface ReplicaRun {
 
 /** Runs one replica; resolves when it has drained. */
 export async function runReplica({ config, started, interrupted, lost }: ReplicaRun): Promise<void> {
-  // Loaded here and not above: it would cost every other command half its start, and a third of its memory.
+  // Here and not above: it would double the start of every other command.
   const { startReplica } = await import('../main.ts');
   const replica = await startReplica({ config, version: packageVersion(), signal: interrupted }).catch((error) => {
     if (interrupted.aborted) return undefined;

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { expect } from 'chai';
 import type { Io } from '../../src/cli/io.ts';
-import { dateAndTime, paint, timeAgo } from '../../src/cli/render.ts';
+import { columns, dateAndTime, paint, timeAgo } from '../../src/cli/render.ts';
 
 describe('what the command line shows', () => {
   it('says how long ago, and the date where that says more', () => {
@@ -24,6 +24,12 @@ describe('what the command line shows', () => {
       expect(timeAgo(at(secondsAgo), nowMs)).to.equal(dateAndTime(at(secondsAgo)));
     }
     expect(timeAgo(undefined, nowMs)).to.equal('---------- --:--:--');
+  });
+
+  it('aligns columns as a terminal shows them', () => {
+    // Two cells wide: each CJK character, and an emoji, however many code points it has. None: a combining accent.
+    const rows = ['plain', '日本', '👩‍👩‍👧', 'e\u0301'].map((cell) => [cell, '|']);
+    expect(columns(rows)).to.deep.equal(['plain  |', '日本   |', '👩‍👩‍👧     |', 'e\u0301      |']);
   });
 
   it('is coloured where a person looks on, unless the environment says otherwise', () => {
