@@ -3,9 +3,9 @@ import { DeleteParameterResponse } from '../../gen/parameter/v1/parameter_servic
 import type { ParamdClient } from '../client/index.ts';
 import { confirmed, counted } from './confirm.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
+import { deleteListed, type Listed, listed } from './delete-listed.ts';
 import { EXIT, Failure, repeatable } from './failure.ts';
-import { inHalves, inParts, OPERATIONS_MAX } from './in-halves.ts';
-import { type Io, print } from './io.ts';
+import { type Io, note, print } from './io.ts';
 import { type Output, type WriteOptions, withOutput, withWriteOptions, writeSettings } from './options.ts';
 import { protoJson } from './proto-json.ts';
 import { visible } from './visible.ts';
@@ -75,37 +75,40 @@ async function deletePrefix(
 ): Promise<void> {
   if (options.ifRevision !== undefined) throw new Failure(EXIT.usage, '--if-revision is for one key');
   if (options.requestId !== undefined) throw new Failure(EXIT.usage, '--request-id is for one key');
-  const keys: string[] = [];
-  for await (const page of client.list(prefix, { keysOnly: true, pageSize: 1000, linearizable: true, signal })) {
-    keys.push(...page.parameters.map(({ key }) => key));
-  }
-  const what = counted(keys.length, visible(prefix));
-  if (options.validateOnly || keys.length === 0) return print(io, `${what} would be deleted; nothing is written`);
-  if (!options.yes && !(await confirmed(io, `delete ${what}?`, signal))) {
+  const parameters: Listed[] = [];
+  for await (const page of listed(client, prefix, signal)) parameters.push(...page);
+  const what = counted(parameters.length, visible(prefix));
+  const nothing = options.validateOnly || parameters.length === 0;
+  if (!nothing && !options.yes && !(await confirmed(io, `delete ${what}?`, signal))) {
     throw new Failure(EXIT.error, 'nothing is deleted');
   }
-  const revision = await deleteKeys(client, keys, signal);
+  const revision = nothing ? 0n : await deleteAll(io, client, parameters, signal);
   if (options.output === 'json') {
     await print(io, protoJson('DeleteParameterResponse', DeleteParameterResponse, { revision }));
   } else {
-    await print(io, `${what} deleted at revision ${revision}`);
+    await print(
+      io,
+      nothing ? `${what} would be deleted; nothing is written` : `${what} deleted at revision ${revision}`,
+    );
   }
 }
 
-/**
- * All that there are, up to 300 at one revision.
- * @returns the last revision
- */
-export async function deleteKeys(client: ParamdClient, keys: readonly string[], signal: AbortSignal): Promise<bigint> {
-  let last = 0n;
-  for (const part of inParts(keys, OPERATIONS_MAX)) {
-    const responses = await inHalves(part, (some) =>
-      client.commit(
-        some.map((key) => ({ delete: key, allowMissing: true })),
-        { signal },
-      ),
-    );
-    last = responses.at(-1)?.revision ?? last;
+/** @returns the last revision. What ends it in the middle is told with how far it came. */
+async function deleteAll(
+  io: Io,
+  client: ParamdClient,
+  parameters: readonly Listed[],
+  signal: AbortSignal,
+): Promise<bigint> {
+  const deleted = { count: 0, revision: 0n };
+  try {
+    await deleteListed(client, parameters, signal, (count, revision) => {
+      deleted.count += count;
+      deleted.revision = revision;
+    });
+  } catch (error) {
+    if (deleted.count > 0) note(io, `ended with ${deleted.count} of ${counted(parameters.length)} deleted`);
+    throw error;
   }
-  return last;
+  return deleted.revision;
 }

@@ -2,8 +2,6 @@ import { ParamdRpcError } from '../client/index.ts';
 
 /** Operations of one Commit. */
 export const OPERATIONS_MAX = 300;
-/** Keys of one BatchGetParameters. */
-export const KEYS_MAX = 1000;
 
 /** Does all together, or, where that is too large for one message, in halves, one after the other. */
 export async function inHalves<T, R>(

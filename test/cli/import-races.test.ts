@@ -34,6 +34,17 @@ describe('paramd import while others write', () => {
     expect(err).to.match(/^paramd: line 1: a is of kind string, not int as in the file; --allow-kind-change .*\n$/);
   });
 
+  it('prunes nothing that has changed since it was listed', async () => {
+    fake.put('p:old', toValue(1n));
+    fake.before.push({ method: 'commit', run: () => {} });
+    fake.before.push({ method: 'commit', run: () => void fake.put('p:old', toValue(2n)) });
+    const { code, err } = await imported('--prune', 'p:', '--yes');
+    expect(code).to.equal(4);
+    expect(err).to.match(/^paramd: ended after line 2 with 2 created, 0 changed, 0 deleted, .* goes on there\n/);
+    expect(err).to.include('somebody else has just written or deleted p:old');
+    expect((await imported('--prune', 'p:', '--yes')).out).to.include('1 deleted, 2 unchanged');
+  });
+
   it('gives up on what never holds still', async () => {
     for (let i = 0; i < 5; i++) {
       const run = () => {

@@ -269,6 +269,24 @@ describe('paramd get, set, delete, list', () => {
       expect((await paramd('rm --prefix p: --yes')).out).to.equal('3 parameters under p: deleted at revision 6\n');
     });
 
+    it('deletes nothing of a prefix that has changed since it was counted, and says how far it came', async () => {
+      for (let i = 0; i < 450; i++) put(`p:${String(i).padStart(3, '0')}`, 1n);
+      fake.before.push({ method: 'commit', run: () => {} });
+      fake.before.push({ method: 'commit', run: () => void put('p:449', 2n) });
+      expect(await paramd('rm --prefix p: --yes')).to.deep.equal({
+        code: 4,
+        out: '',
+        err:
+          'paramd: ended with 300 of 450 parameters deleted\n' +
+          'paramd: somebody else has just written or deleted p:449; look again, and run this again\n',
+      });
+      expect((await paramd('rm --prefix p: --yes')).out).to.include('150 parameters under p: deleted');
+    });
+
+    it('prints a response for a prefix with nothing under it, too', async () => {
+      expect((await paramd('rm --prefix none: --yes -o json')).out).to.equal('{}\n');
+    });
+
     it('wants a key or a prefix', async () => {
       expect((await paramd('rm')).code).to.equal(2);
       expect((await paramd('rm k --prefix p')).code).to.equal(2);

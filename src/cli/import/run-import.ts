@@ -1,10 +1,11 @@
 import type { ParamdClient } from '../../client/index.ts';
+import type { Listed } from '../delete-listed.ts';
 import { type Io, note } from '../io.ts';
 import { bar, type Progress, rate, timeLeft } from '../progress.ts';
 import type { CheckedFile } from './check-file.ts';
 import { type ComparedChunk, comparedChunks, type Rules } from './compare.ts';
 import type { Difference } from './difference.ts';
-import { keysToPrune } from './prune.ts';
+import { toPrune } from './prune.ts';
 import { newTally, type Tally, tallyText } from './tally.ts';
 
 export interface ImportRun {
@@ -20,8 +21,7 @@ export interface ImportRun {
 export interface Deed {
   /** @param done told of each part, with its revision if it has one */
   differences(chunk: ComparedChunk, done: (some: readonly Difference[], revision: bigint) => void): Promise<void>;
-  /** @returns its revision if it has one */
-  prune(keys: readonly string[]): Promise<bigint>;
+  prune(parameters: readonly Listed[], done: (count: number, revision: bigint) => void): Promise<void>;
 }
 
 /** Goes through the file, then through what is to be pruned. What ends it in the middle is told with how far it came. */
@@ -31,9 +31,11 @@ export async function runImport(io: Io, run: ImportRun, deed: Deed, progress: Pr
   try {
     await importLines(run, deed, progress, tally, at);
     if (run.prune !== undefined) {
-      for await (const keys of keysToPrune(run, run.prune)) {
-        tally.revision = (await deed.prune(keys)) || tally.revision;
-        tally.deleted += keys.length;
+      for await (const some of toPrune(run, run.prune)) {
+        await deed.prune(some, (count, revision) => {
+          tally.deleted += count;
+          tally.revision = revision;
+        });
       }
     }
   } catch (error) {

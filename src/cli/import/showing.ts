@@ -17,9 +17,11 @@ export function showing(io: Io, output: Output): Deed {
       }
       done(differences, 0n);
     },
-    async prune(keys) {
-      for (const key of keys) await print(io, json ? deleteJson(key) : paint(io, 'red', `- ${visible(key)}`));
-      return 0n;
+    async prune(parameters, done) {
+      for (const { key } of parameters) {
+        await print(io, json ? deleteJson(key) : paint(io, 'red', `- ${visible(key)}`));
+      }
+      done(parameters.length, 0n);
     },
   };
 }

@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { ParamdRpcError } from '../../client/index.ts';
-import { deleteKeys } from '../delete.ts';
+import { deleteListed } from '../delete-listed.ts';
 import { inHalves, inParts, OPERATIONS_MAX } from '../in-halves.ts';
 import { compare, type Rules } from './compare.ts';
 import { type Difference, operationOf } from './difference.ts';
@@ -41,7 +41,7 @@ export function writing({ client, file, rules, signal }: ImportRun): Deed {
         }
       }
     },
-    prune: (keys) => deleteKeys(client, keys, signal),
+    prune: (parameters, done) => deleteListed(client, parameters, signal, done),
   };
 }
 
