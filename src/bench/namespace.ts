@@ -37,7 +37,9 @@ export async function fillNamespace(
   for (const part of inParts(keys, countMax)) {
     const value = storedText(valueBytes, 0);
     const operations = part.map((key) => ({ set: key, value, labels: OWN_LABEL }));
-    await client.commit(operations, { signal });
+    signal.throwIfAborted();
+    // Not aborted itself: on its way to the server it would be done after all has been removed.
+    await client.commit(operations);
   }
   return keys;
 }

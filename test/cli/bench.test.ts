@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { fillNamespace } from '../../src/bench/namespace.ts';
 import { connect, type ParamdClient } from '../../src/client/index.ts';
 import { type FakeServer, failure, startFakeServer } from '../client/fake-server.ts';
 import { type RealServer, startRealServer } from '../client/real-server.ts';
@@ -84,6 +85,20 @@ describe('paramd bench', () => {
     running.interrupt();
     expect((await running.ended).code).to.equal(130);
     expect(await keysUnder('')).to.deep.equal([]);
+  });
+
+  it('has no commit on its way when it ends at Ctrl-C while it fills', async () => {
+    const interruption = new AbortController();
+    const interrupted: ParamdClient = {
+      ...client,
+      commit(operations, settings) {
+        interruption.abort();
+        return client.commit(operations, settings);
+      },
+    };
+    const filling = fillNamespace(interrupted, { prefix: 'p:', count: 500, valueBytes: 1 }, interruption.signal);
+    expect((await filling.catch((error) => error)).name).to.equal('AbortError');
+    expect(await keysUnder('p:')).to.have.length(300);
   });
 
   it('says in one line that nobody is there', async () => {
