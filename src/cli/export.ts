@@ -29,7 +29,7 @@ export function registerExport(program: Command, io: Io): void {
     .command('export')
     .summary('write parameters to a file')
     .description('Writes the parameters whose keys begin with a prefix, in the order of keys, all as of one revision.')
-    .argument('[prefix]', 'by default all', '')
+    .argument('[prefix]', 'by default all')
     .addOption(formats.choices(['jsonl', 'env']).default('jsonl'))
     .option('--file <path>', 'to this file, whole or not at all, readable by its owner alone (default: stdout)')
     .option('--name-prefix <text>', 'with env: put before all names');
@@ -46,7 +46,7 @@ Examples:
   paramd export app:config: --file backup.jsonl
   paramd export app:config: --format env --file .env`,
     )
-    .action((prefix: string, options: ExportOptions) =>
+    .action((prefix: string | undefined = '', options: ExportOptions) =>
       withClient(io, options, async (client, signal) => {
         checkNamePrefix(options.namePrefix);
         if (options.namePrefix !== undefined && options.format !== 'env') {

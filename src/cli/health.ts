@@ -9,12 +9,12 @@ export function registerHealth(program: Command, io: Io): void {
     .command('health')
     .summary('tell whether a replica serves')
     .description('Prints serving and ends with 0, or says why not and ends with 5.')
-    .option('--service <name>', 'of one service, such as parameter.v1.ParameterService', '');
+    .option('--service <name>', 'of one service, such as parameter.v1.ParameterService');
   withConnection(withOutput(command))
     .addHelpText('after', '\nExamples:\n  paramd health\n  paramd health --target 10.0.0.7:50051 --timeout 1s')
-    .action((options: ConnectionOptions & { readonly output: Output; readonly service: string }) =>
+    .action((options: ConnectionOptions & { readonly output: Output; readonly service?: string }) =>
       withClient(io, options, async (client, signal) => {
-        const health = await client.health(options.service, { signal });
+        const health = await client.health(options.service ?? '', { signal });
         if (options.output === 'json') await print(io, JSON.stringify({ status: health }));
         else if (health === 'SERVING') await print(io, 'serving');
         if (health !== 'SERVING') throw new Failure(EXIT.unavailable, health.toLowerCase().replaceAll('_', ' '));

@@ -31,7 +31,7 @@ export function registerList(program: Command, io: Io): void {
     .alias('ls')
     .summary('list parameters')
     .description('Lists the parameters whose keys begin with a prefix, in the order of keys, all as of one revision.')
-    .argument('[prefix]', 'by default all', '')
+    .argument('[prefix]', 'by default all')
     .option('--keys-only', 'print keys alone')
     .option('--label <name=text>', 'only those with this label; name alone: whatever its text; repeatable', labelFilter)
     .option('--limit <count>', 'stop after so many', count);
@@ -48,7 +48,7 @@ Examples:
   paramd ls --label team=checkout
   paramd ls app: -o json | jq -r '[.key, .updatedBy] | @tsv'`,
     )
-    .action((prefix: string, options: ListOptions) =>
+    .action((prefix: string | undefined = '', options: ListOptions) =>
       withClient(io, options, async (client, signal) => {
         const { limit = Number.POSITIVE_INFINITY, keysOnly } = options;
         const pageSize = options.label === undefined ? Math.min(limit, 1000) : 1000;

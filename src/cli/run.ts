@@ -64,7 +64,7 @@ function createProgram(io: Io): Command {
       'after',
       `
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 not found, 4 a condition does not hold (revision, kind, existence),
-5 unavailable, or not in time.
+5 unavailable, or not in time, 130 ended by Ctrl-C.
 
 Examples:
   paramd dev                                  (then, in another terminal:)
