@@ -43,7 +43,8 @@ export function startClient(program: string, target: string): Client {
   };
 }
 
-function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
+/** "exit code 0", or how else it ended, with the last of what it complained. */
+export function endOf(child: ChildProcessWithoutNullStreams): Promise<string> {
   let complaints = '';
   child.stdin.on('error', () => {}); // it has ended, and `ended` says how
   child.stderr.on('data', (chunk: Buffer) => {

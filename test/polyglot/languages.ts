@@ -8,7 +8,7 @@ export interface Language {
   readonly toolchain: readonly string[];
   /** Command that builds it, in a folder. */
   readonly build?: { readonly folder: string; readonly command: readonly string[] };
-  /** Runs `tour [prefix]` and `scenario`. */
+  /** Runs `tour [prefix]`, `live_parameter` and `scenario`. */
   readonly run: string;
 }
 
@@ -31,13 +31,28 @@ export const GRPCURL = {
   run: 'test/polyglot/tools/bin/grpcurl',
 } satisfies Language;
 
+/** By default all; those who work on some may name them. */
+const chosen = process.env.PARAMD_TEST_LANGUAGES?.split(',');
+export const CHOSEN = LANGUAGES.filter(({ name }) => chosen?.includes(name) ?? true);
+
+export const BUILD_MS_MAX = 15 * 60_000;
+let built: Promise<void> | undefined;
+
+/** Builds the chosen ones and grpcurl, once for all files of tests. */
+export async function ensureBuilt(): Promise<void> {
+  const clients = [...CHOSEN, GRPCURL];
+  demandToolchains(clients);
+  built ??= buildAll(clients);
+  await built;
+}
+
 function language(name: string, toolchain: readonly string[]): Language {
   const folder = join('examples', name);
   return { name, toolchain, build: { folder, command: ['./build.sh'] }, run: join(folder, 'run.sh') };
 }
 
 /** @throws Error that names all programs that are missing */
-export function demandToolchains(languages: readonly Language[]): void {
+function demandToolchains(languages: readonly Language[]): void {
   const missing = [...new Set(languages.flatMap(({ toolchain }) => toolchain))].filter((program) => !onPath(program));
   if (missing.length > 0) {
     throw new Error(`not on the PATH: ${missing.join(', ')}; docs/languages.md says what npm run test:polyglot needs`);
@@ -45,7 +60,7 @@ export function demandToolchains(languages: readonly Language[]): void {
 }
 
 /** Two at a time, as many as small machines have cores. @throws Error with what the builds printed that failed */
-export async function buildAll(languages: readonly Language[]): Promise<void> {
+async function buildAll(languages: readonly Language[]): Promise<void> {
   const waiting = [...languages];
   const failures: string[] = [];
   const work = async () => {

@@ -10,24 +10,20 @@ import { query } from '../e2e/watch-checker.ts';
 import { startProxy, type TestProxy } from '../support/proxy.ts';
 import { startClient } from './client.ts';
 import { grpcurlClient } from './grpcurl.ts';
-import { buildAll, demandToolchains, GRPCURL, LANGUAGES } from './languages.ts';
+import { BUILD_MS_MAX, CHOSEN, ensureBuilt, GRPCURL } from './languages.ts';
 import { type Run, startRun } from './run-scenario.ts';
 import { SCENARIO } from './scenario.ts';
 
 const run = promisify(execFile);
-const BUILD_MS_MAX = 15 * 60_000;
 const SCENARIO_MS_MAX = 5 * 60_000;
 const TOUR_MS_MAX = 60_000;
 
 /** What every tour prints. */
 const [, TOUR = ''] = /^```\n([\s\S]+)```\n$/.exec(part('docs/languages.md', 'tour')) ?? [];
 
-/** By default all; those who work on some may name them. */
-const chosen = process.env.PARAMD_TEST_LANGUAGES?.split(',');
-const languages = LANGUAGES.filter(({ name }) => chosen?.includes(name) ?? true);
-const clients = [...languages, GRPCURL];
+const clients = [...CHOSEN, GRPCURL];
 /** With what it saw the others are compared. */
-const [first] = languages.toReversed();
+const [first] = CHOSEN.toReversed();
 
 describe('paramd from every language', function () {
   this.timeout(TOUR_MS_MAX);
@@ -38,8 +34,7 @@ describe('paramd from every language', function () {
 
   before(async function () {
     this.timeout(BUILD_MS_MAX);
-    demandToolchains(clients);
-    await buildAll(clients);
+    await ensureBuilt();
     fleet = await startFleet({ count: 0 });
     proxy = await startProxy(Number(new URL(fleet.databaseUrl).port));
     replica = await fleet.add({ DATABASE_URL: proxy.through(fleet.databaseUrl) });
@@ -50,7 +45,7 @@ describe('paramd from every language', function () {
     await proxy?.close();
   });
 
-  for (const { name, run: program } of languages) {
+  for (const { name, run: program } of CHOSEN) {
     it(`${name}: the tour, and again`, async () => {
       const env = { ...process.env, PARAMD_TARGET: replica.target };
       for (const _time of [1, 2]) {
