@@ -15,9 +15,9 @@ CHANNEL_OPTIONS = [
     # Pings find a connection that died silently: without them a watch waits for ever.
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # By default the answer to a ping may take a minute, whatever keepalive_timeout_ms is.
+    # By default an answer may take a minute, whatever keepalive_timeout_ms says.
     ("grpc.http2.ping_timeout_ms", 10_000),
-    # By default two, then one a minute; a watch that only waits sends nothing but pings.
+    # By default two, then one a minute. A watch sends nothing but pings.
     ("grpc.http2.max_pings_without_data", 0),
     # By default two minutes.
     ("grpc.max_reconnect_backoff_ms", 5_000),
