@@ -18,8 +18,7 @@ export function registerDemo(program: Command, io: Io): void {
     .command('demo')
     .summary('see what paramd does, in a minute')
     .description(
-      'Shows paramd at work: two replicas on a PostgreSQL and a Valkey of their own, in a temporary folder that is\n' +
-        'removed at the end. Nothing that runs on this machine is touched. Ctrl-C ends it at any time.',
+      'Shows paramd at work: two replicas on a PostgreSQL and a Valkey of their own, in a temporary folder that is removed at the end. Nothing that runs on this machine is touched. Ctrl-C ends it at any time.',
     )
     .option('--fast', 'without pauses for reading')
     .addHelpText('after', '\nExample:\n  paramd demo')

@@ -38,7 +38,8 @@ export function registerImport(program: Command, io: Io): void {
       `
 Of a line count key, value, labels and cacheTtl; a parameter gets exactly these labels, and without cacheTtl keeps its
 own. The other fields of a Parameter are the server's and ignored; a name that is none is an error. All lines are
-checked before anything is written: a bad one, or a key that is there twice, changes nothing.
+checked before anything is written: a bad one, or a key that is there twice, changes nothing. A kind that differs is
+found when its line is compared with the server, and ends the import there; a dry run finds it first.
 
 Only what differs is written, up to 300 parameters at one revision. An import that was interrupted can be run again: it
 goes on where it ended, and nothing is done twice.

@@ -21,7 +21,7 @@ export interface Naming {
  * whoever may write parameters is not thereby allowed to.
  */
 const DECIDES_WHAT_RUNS =
-  /^(PATH|HOME|SHELL|IFS|ENV|BASH_ENV|(LD|DYLD)_.*|NODE_(OPTIONS|PATH)|PYTHON(PATH|HOME|STARTUP)|PERL5(LIB|OPT|DB)|RUBY(LIB|OPT)|(_JAVA|JAVA_TOOL|JDK_JAVA)_OPTIONS|GIT_.*)$/;
+  /^(PATH|HOME|SHELL|IFS|ENV|BASH_ENV|SHELLOPTS|PS4|PROMPT_COMMAND|GCONV_PATH|CLASSPATH|(LD|DYLD)_.*|NODE_(OPTIONS|PATH)|PYTHON(PATH|HOME|STARTUP)|PERL5(LIB|OPT|DB)|RUBY(LIB|OPT)|(_JAVA|JAVA_TOOL|JDK_JAVA)_OPTIONS|GIT_.*)$/;
 
 /**
  * From parameters to variables, one after the other: the rest of the key behind the prefix, in capitals, with _ for

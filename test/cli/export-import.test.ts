@@ -315,6 +315,10 @@ describe('paramd export and import', function () {
       await writeFile(join(folder, 'latin'), Buffer.from('{"key":"\xe9"}', 'latin1'));
       expect((await paramd(['import', join(folder, 'latin')])).err).to.include('line 1: is not UTF-8');
       expect((await paramd(['import', join(folder, 'none')])).err).to.include('none cannot be read (ENOENT)');
+      expect(await paramd(['import', folder])).to.include({
+        code: 2,
+        err: `paramd: ${folder} is a folder; give a file in it\n`,
+      });
       expect(await revision()).to.equal(0n);
     });
 

@@ -14,7 +14,9 @@ import type { Io } from '../io.ts';
 export async function openSource(io: Io, path: string, signal: AbortSignal): Promise<FileHandle> {
   if (path === '-') return spooled(io.stdin, 'stdin', signal);
   try {
-    if ((await stat(path)).isFile()) return await open(path);
+    const found = await stat(path);
+    if (found.isDirectory()) throw new Failure(EXIT.usage, `${path} is a folder; give a file in it`);
+    if (found.isFile()) return await open(path);
     return await spooled(createReadStream(path), path, signal);
   } catch (error) {
     if (error instanceof Failure || signal.aborted) throw error;
