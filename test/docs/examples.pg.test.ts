@@ -1,76 +1,91 @@
-import { execFile, spawn } from 'node:child_process';
-import { resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { type FleetReplica, startFleet } from '../e2e/replicas.ts';
-import { commandBlocks, page } from './pages.ts';
+import { type Fleet, type FleetReplica, startFleet } from '../e2e/replicas.ts';
+import { int } from '../e2e/rpc.ts';
+import { block, commands } from './blocks.ts';
+import { openShell, type Shell } from './shell.ts';
 
-const run = promisify(execFile);
-const DEFAULT_TARGET = '127.0.0.1:50051';
-const LINE_MS_MAX = 15_000;
+const KEY = 'app:config:max_users';
 
-const [watchBlock = [], firstBlock = [], ...otherBlocks] = commandBlocks('README.md');
-/** grpcurl is there in test/polyglot, which types its lines. */
-const otherLines = otherBlocks.flat().filter((line) => !line.startsWith('grpcurl '));
-
-describe('what the README says to type', function () {
+describe('what the papers say to type at a replica', function () {
   this.timeout(60_000);
-  let one: FleetReplica;
-  let stop = async () => {};
-  let environment: NodeJS.ProcessEnv;
+  let fleet: Fleet;
+  let replica: FleetReplica;
+  let shell: Shell;
+  let folder: string;
 
   before(async () => {
-    const fleet = await startFleet();
-    stop = () => fleet.close();
-    one = await fleet.add();
-    environment = { ...process.env, PARAMD_TARGET: one.target, NO_COLOR: '1' };
+    fleet = await startFleet({ count: 1 });
+    replica = fleet.replicas[0]!;
+    folder = mkdtempSync(join(tmpdir(), 'paramd-docs-'));
+    shell = openShell({ cwd: folder, env: { ...process.env, PARAMD_TARGET: replica.target } });
   });
-  after(() => stop());
-
-  it('shows a first session, watched', async () => {
-    expect(watchBlock).to.have.length(1);
-    const watch = spawn('bash', ['-c', `exec ${runnable(watchBlock[0]!, one.target)}`], { env: environment });
-    const ended = new Promise((settled) => watch.once('exit', settled));
-    let seen = '';
-    const watching = Promise.withResolvers<void>();
-    for (const stream of [watch.stdout, watch.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        seen += chunk;
-        if (seen.includes('watching from revision')) watching.resolve();
-      });
-    }
-    await watching.promise;
-    const answered: string[] = [];
-    for (const line of firstBlock) answered.push(await type(line));
-    expect(answered.slice(0, 4)).to.deep.equal([
-      'app:config:max_users = 100 (int_value) at revision 1\n',
-      'app:config:banner = Hello, wörld (string_value) at revision 2\n',
-      'app:config:timeout = 1.500s (duration_value) at revision 3\n',
-      '100\n',
-    ]);
-    const printed = page('README.md');
-    for (const line of answered.slice(0, 3)) expect(printed).to.contain(line);
-    while (!seen.includes('(revision 3)')) await new Promise((more) => watch.stdout.once('data', more));
-    watch.kill('SIGINT');
-    expect(await ended).to.equal(0);
+  after(async () => {
+    await shell?.close();
+    await fleet?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true });
   });
 
-  for (const line of otherLines) {
-    it(`${line.slice(0, 100)}`, async () => {
-      expect(await type(line)).to.not.equal('');
-    });
-  }
+  it('README.md: buf', async () => {
+    const [list = '', ...calls] = commands(block('README.md', 'npx buf curl --protocol grpc --list-methods'));
+    expect(await shell.type(here(list))).to.contain('parameter.v1.ParameterService/Watch');
+    const answers: string[] = [];
+    for (const line of calls) answers.push(await shell.type(here(line)));
+    expect(answers).to.have.length(3);
+    const [, shown = ''] = answers;
+    expect(numberless(shown)).to.equal(numberless(block('README.md', '{\n  "parameter"')));
+  });
 
-  async function type(line: string): Promise<string> {
-    const options = { env: environment, timeout: LINE_MS_MAX };
-    return (await run('bash', ['-c', runnable(line, one.target)], options)).stdout;
+  it('README.md: a watch by buf', async () => {
+    const line = commands(block('README.md', `grpcurl -plaintext -d '{"prefixes"`)).find((one) =>
+      /^npx buf /.test(one),
+    );
+    const watch = shell.start(here(line!));
+    await watch.shown('{'); // the first response comes at once
+    await replica.set({ key: KEY, value: int(120) });
+    await watch.shown('"120"');
+    watch.interrupt();
+    await watch.ended;
+  });
+
+  it('docs/command-line.md: watch', async () => {
+    await replica.set({ key: KEY, value: int(150) });
+    const [command = '', ...shown] = block('docs/command-line.md', '$ npx paramd watch').trim().split('\n');
+    const watch = shell.start(command.replace(/^\$ /, ''));
+    await watch.shown('watching from revision');
+    await replica.set({ key: KEY, value: int(200) });
+    await watch.shown('(was 150)');
+    watch.interrupt();
+    expect(await watch.ended).to.equal(0);
+    const revisionless = (text: string) => text.replaceAll(/\d\d:\d\d:\d\d/g, 'TIME').replaceAll(/revision \d+/g, 'R');
+    expect(revisionless(watch.output())).to.equal(revisionless(`${shown.join('\n')}\n`));
+  });
+
+  it('docs/command-line.md: exec --restart', async () => {
+    // Says what it was given, and stays.
+    writeFileSync(
+      join(folder, 'server.js'),
+      'console.log("limit", process.env.MAX_USERS); setInterval(() => {}, 1000);',
+    );
+    await replica.set({ key: KEY, value: int(200) });
+    const exec = shell.start(block('docs/command-line.md', '$ npx paramd exec').replace(/^\$ /, ''));
+    await exec.shown('limit 200');
+    await replica.set({ key: KEY, value: int(300) });
+    await exec.shown('limit 300');
+    exec.interrupt();
+    await exec.ended;
+  });
+
+  function here(line: string): string {
+    return line.replaceAll('127.0.0.1:50051', replica.target);
   }
 });
 
-/** The same without what npx costs, at the replica of this test. */
-function runnable(line: string, target: string): string {
-  return line
-    .replace(/^npx paramd /, `'${process.execPath}' bin/paramd.js `)
-    .replace(/^npx buf /, `'${resolve('node_modules', '.bin', 'buf')}' `)
-    .replaceAll(DEFAULT_TARGET, target);
+/** Of JSON: its fields, in order, and what is neither a number nor a matter of luck. */
+function numberless(json: string): unknown {
+  return JSON.stringify(JSON.parse(json))
+    .replaceAll(/\d+(\.\d+)?/g, '0')
+    .replaceAll(/TIER_\w+/g, 'TIER');
 }
