@@ -6,6 +6,8 @@ import { build } from 'esbuild';
 import { findPostmaster } from '../../src/embedded/postmaster.ts';
 import { goneWithin, processesIn, signalTree } from '../../src/embedded/process.ts';
 import { type RealServer, startRealServer } from '../client/real-server.ts';
+import { block } from '../docs/blocks.ts';
+import { openShell } from '../docs/shell.ts';
 import { valkeyUrl } from '../support/servers.ts';
 import { type InstalledPackage, installPackage, userEnvironment } from './installed-package.ts';
 import { COMMON_JS, FLAGS, MODULE, SESSION_SHOWN, TYPED, UNIT_TEST } from './user-programs.ts';
@@ -65,6 +67,22 @@ describe('the package, installed in an empty folder', function () {
       expect(await user.run('node', program, server.target, `app:${program}`), program).to.equal(SESSION_SHOWN);
     }
     expect(user.size()).to.be.lessThan(CLIENT_BYTES_MAX);
+  });
+
+  it('follows a parameter in the program of the README', async () => {
+    user.write('app.ts', readFileSync('examples/typescript/live-parameter.ts', 'utf8'));
+    const env = { ...userEnvironment(), PARAMD_TARGET: server.target };
+    const [shell, paramd] = [openShell({ cwd: user.folder, env }), openShell({ env })];
+    try {
+      await paramd.type('npx paramd set app:config:max_users 100');
+      const app = shell.start('node app.ts');
+      await app.shown('100');
+      await paramd.type('npx paramd set app:config:max_users 120');
+      await app.shown('120\n');
+      expect(app.output()).to.equal(block('README.md', 'max_users is 100'));
+    } finally {
+      await shell.close();
+    }
   });
 
   it('gives its protos by their names', async () => {
