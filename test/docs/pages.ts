@@ -13,13 +13,6 @@ export function page(name: string): string {
   return readFileSync(name, 'utf8');
 }
 
-/** What it says to type and can run here: the lines of its `sh` blocks, block by block. */
-export function commandBlocks(name: string): readonly (readonly string[])[] {
-  return [...page(name).matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = '']) =>
-    block.split('\n').filter((line) => line !== ''),
-  );
-}
-
 /** What stands between `<!-- name -->` and the closing mark after it. */
 export function part(name: string, mark: string): string {
   const [, , text] = marked(mark).exec(page(name)) ?? [];
