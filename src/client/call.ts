@@ -7,6 +7,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
+import { after } from './after.ts';
 import { ParamdRpcError, toRpcError } from './rpc-error.ts';
 
 /** Of every call. */
@@ -52,14 +53,22 @@ export async function unary<Q, S>(
   defaults: CallDefaults,
 ): Promise<S> {
   const { signal, timeoutMs = defaults.timeoutMs } = settings;
-  const deadline = Date.now() + timeoutMs;
-  for (let attempt = 1; ; attempt++) {
+  const endsAtMs = performance.now() + timeoutMs; // a wall clock that is put back must not prolong it
+  const leftMs = () => endsAtMs - performance.now();
+  const throwIfOver = () => {
+    signal?.throwIfAborted();
     defaults.closed.throwIfAborted();
+  };
+  for (let attempt = 1; ; attempt++) {
     try {
-      return await attemptOnce(start, request, await inTime(defaults.metadata(), deadline, signal), deadline, signal);
+      throwIfOver();
+      const metadata = await inTime(defaults.metadata(), leftMs(), signal);
+      throwIfOver();
+      return await attemptOnce(start, request, metadata, leftMs(), signal);
     } catch (error) {
       const waitMs = retryInMs(error, attempt);
-      if (attempt === defaults.attemptsMax || Date.now() + waitMs + ATTEMPT_MIN_MS > deadline) throw error;
+      if (waitMs === undefined || attempt === defaults.attemptsMax) throw error;
+      if (waitMs + ATTEMPT_MIN_MS > leftMs()) throw error;
       await sleep(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
     }
   }
@@ -69,13 +78,12 @@ function attemptOnce<Q, S>(
   start: Unary<Q, S>,
   request: Q,
   metadata: Metadata,
-  deadline: number,
+  timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<S> {
   return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
     const cancel = () => call.cancel();
-    const call = start(request, metadata, { deadline }, (error, response) => {
+    const call = start(request, metadata, { deadline: Date.now() + timeoutMs }, (error, response) => {
       signal?.removeEventListener('abort', cancel);
       if (error === null) resolve(response);
       else reject(signal?.aborted ? signal.reason : toRpcError(error));
@@ -85,27 +93,27 @@ function attemptOnce<Q, S>(
 }
 
 /** The hook is the user's: it must not hold a call beyond its deadline. */
-async function inTime<T>(made: T | Promise<T>, deadline: number, signal: AbortSignal | undefined): Promise<T> {
+async function inTime<T>(made: T | Promise<T>, timeoutMs: number, signal: AbortSignal | undefined): Promise<T> {
   if (!(made instanceof Promise)) return made;
   const { promise: late, reject } = Promise.withResolvers<never>();
   const error = new ParamdRpcError(status.DEADLINE_EXCEEDED, 'the hook for metadata did not answer in time');
-  const timer = setTimeout(() => reject(error), deadline - Date.now());
+  const cancelTimer = after(timeoutMs, () => reject(error));
   const abort = () => reject(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([made, late]);
   } finally {
-    clearTimeout(timer);
+    cancelTimer();
     signal?.removeEventListener('abort', abort);
   }
 }
 
-/** With jitter, so that the callers of a replica that went away do not come back all at once. Infinity: not at all. */
-function retryInMs(error: unknown, attempt: number): number {
-  if (!(error instanceof ParamdRpcError)) return Number.POSITIVE_INFINITY;
+/** With jitter, so that the callers of a replica that went away do not come back all at once. Undefined: not at all. */
+function retryInMs(error: unknown, attempt: number): number | undefined {
+  if (!(error instanceof ParamdRpcError)) return undefined;
   const jitterMs = Math.random() * BACKOFF_MIN_MS * 2 ** attempt;
-  if (error.reason === undefined) return error.code === status.UNAVAILABLE ? jitterMs : Number.POSITIVE_INFINITY;
-  return (error.retryAfterMs ?? Number.POSITIVE_INFINITY) + jitterMs;
+  if (error.reason === undefined) return error.code === status.UNAVAILABLE ? jitterMs : undefined;
+  return error.retryAfterMs === undefined ? undefined : error.retryAfterMs + jitterMs;
 }
 
 /**
@@ -115,12 +123,12 @@ function retryInMs(error: unknown, attempt: number): number {
  */
 export async function* responses<S>(
   start: (metadata: Metadata) => ClientReadableStream<S>,
-  { metadata, timeoutMs, closed }: CallDefaults,
-  given: AbortSignal | undefined,
+  { metadata, timeoutMs }: CallDefaults,
+  signal: AbortSignal,
   patient = false,
 ): AsyncGenerator<S, void, undefined> {
-  const signal = given === undefined ? closed : AbortSignal.any([given, closed]);
-  const own = (await inTime(metadata(), Date.now() + timeoutMs, signal)).clone();
+  signal.throwIfAborted();
+  const own = (await inTime(metadata(), timeoutMs, signal)).clone();
   own.setOptions({ waitForReady: patient });
   signal.throwIfAborted();
   const call = start(own);

@@ -63,16 +63,18 @@ export function connect(settings: ConnectSettings): ParamdClient {
     closed: closing.signal,
   };
   const lastSeen = startLastSeen(carryRevision);
+  const orClosed = (signal: AbortSignal | undefined) =>
+    signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]);
 
   /** One read: of what this client has seen or later. */
   async function read<Q extends object, S extends { readonly freshness: Freshness | undefined }>(
     start: Unary<Q & Consistent, S>,
     request: Q,
     settings: ReadSettings,
+    carried = lastSeen.carried(settings),
   ): Promise<S> {
-    const carried = lastSeen.carried(settings);
     const full = { ...request, consistency: consistencyOf(carried) };
-    const answer = await lastSeen.reading(carried, unary(start, full, settings, defaults));
+    const answer = await lastSeen.reading(settings, carried, unary(start, full, settings, defaults));
     lastSeen.note(answer.freshness?.revision);
     return answer;
   }
@@ -94,16 +96,17 @@ export function connect(settings: ConnectSettings): ParamdClient {
     let pageToken = '';
     do {
       const request = { prefix, pageSize, keysOnly, pageToken };
-      const page = await read(parameters.listParameters.bind(parameters), request, carried);
+      const page = await read(parameters.listParameters.bind(parameters), request, settings, carried);
       pageToken = page.nextPageToken;
       yield page;
     } while (pageToken !== '');
   }
 
   async function* watch(selection: WatchSelection, settings: WatchSettings): AsyncGenerator<WatchItem> {
+    const signal = orClosed(settings.signal);
     const open: OpenWatch = (request, patient) =>
-      responses((metadata) => parameters.watch(request, metadata), defaults, settings.signal, patient);
-    for await (const item of resumingWatch(open, selection, settings)) {
+      responses((metadata) => parameters.watch(request, metadata), defaults, signal, patient);
+    for await (const item of resumingWatch(open, selection, { ...settings, signal })) {
       lastSeen.note(item.revision);
       yield item;
     }
@@ -138,7 +141,7 @@ export function connect(settings: ConnectSettings): ParamdClient {
       responses(
         (metadata) => caches.warmCache({ prefix, maxKeysPerSecond: keysPerSecondMax }, metadata),
         defaults,
-        signal,
+        orClosed(signal),
       ),
     health: (service = '', settings = {}) =>
       unary(checkHealth(parameters), service, settings, { ...defaults, attemptsMax: 1 }),

@@ -1,6 +1,11 @@
 export type { GetStatsResponse, WarmCacheResponse } from '../../gen/parameter/v1/cache_service.ts';
-export type { Freshness } from '../../gen/parameter/v1/freshness.ts';
+export { type Freshness, Tier } from '../../gen/parameter/v1/freshness.ts';
 export { type Event, Event_Type, type Parameter, type Value } from '../../gen/parameter/v1/parameter.ts';
+export type {
+  BatchGetParametersResponse,
+  CommitResponse,
+  ListParametersResponse,
+} from '../../gen/parameter/v1/parameter_service.ts';
 export type { CallSettings } from './call.ts';
 export type { TlsSettings } from './channel.ts';
 export { type ConnectSettings, connect, type MetadataHook } from './connect.ts';
@@ -25,7 +30,9 @@ export type {
   CommitOperation,
   CommitSettings,
   DeleteSettings,
+  Labels,
   ReadSettings,
+  SetContents,
   SetSettings,
   WriteSettings,
 } from './requests.ts';

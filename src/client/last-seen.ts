@@ -11,10 +11,10 @@ export interface LastSeen {
   /** The settings as they go to the server. What the caller says itself, be it 0n, counts. */
   carried<T extends ReadSettings>(settings: T): T;
   /**
-   * Does a read of carried settings. A revision that the servers have lost (DATA_LOSS) is the one failure that would
-   * come again for ever: the caller is told of it once, and the next read goes without.
+   * Does a read. A carried revision that the servers have lost (DATA_LOSS) is the one failure that would come again for
+   * ever: the caller is told of it once, and the next read goes without. One that the caller demanded itself is its own.
    */
-  reading<T>(carried: ReadSettings, read: Promise<T>): Promise<T>;
+  reading<T>(settings: ReadSettings, carried: ReadSettings, read: Promise<T>): Promise<T>;
 }
 
 export function startLastSeen(carry: boolean): LastSeen {
@@ -28,12 +28,13 @@ export function startLastSeen(carry: boolean): LastSeen {
     },
     carried: (settings) =>
       carry && settings.atLeastRevision === undefined ? { ...settings, atLeastRevision: revision } : settings,
-    reading: async ({ atLeastRevision = 0n }, read) => {
+    reading: async (settings, carried, read) => {
       try {
         return await read;
       } catch (error) {
-        const lost = error instanceof ParamdRpcError && error.reason === 'REVISION_LOST';
-        if (lost && atLeastRevision === revision) revision = 0n;
+        const isLost = error instanceof ParamdRpcError && error.reason === 'REVISION_LOST';
+        const isOurs = settings.atLeastRevision === undefined && carried.atLeastRevision === revision;
+        if (isLost && isOurs) revision = 0n;
         throw error;
       }
     },

@@ -25,11 +25,13 @@ export interface WriteSettings extends CallSettings {
   readonly validateOnly?: boolean | undefined;
 }
 
+export type Labels = ReadonlyMap<string, string> | Readonly<Record<string, string>>;
+
 /** What a set changes beside the value. What is not given stays as it is. */
 export interface SetContents {
   readonly cacheTtlMs?: number | undefined;
-  /** Added or replaced one by one. */
-  readonly labels?: ReadonlyMap<string, string> | undefined;
+  /** Added or replaced one by one: `{ team: 'checkout' }`. */
+  readonly labels?: Labels | undefined;
   /** Removed before; '*' removes all. */
   readonly removeLabels?: readonly string[] | undefined;
   readonly allowKindChange?: boolean | undefined;
@@ -103,12 +105,17 @@ function setOperation(key: string, value: NativeValue | Value | undefined, conte
     key,
     value: value === undefined ? undefined : toValue(value),
     cacheTtl: contents.cacheTtlMs === undefined ? undefined : durationOfMs(contents.cacheTtlMs),
-    labels: new Map(contents.labels),
+    labels: mapOf(contents.labels ?? {}),
     removeLabels: [...(contents.removeLabels ?? [])],
     allowKindChange: contents.allowKindChange ?? false,
   };
 }
 
-function writeFields({ requestId = randomUUID(), validateOnly = false }: WriteSettings) {
-  return { requestId, validateOnly };
+function mapOf(labels: Labels): Map<string, string> {
+  return new Map(Symbol.iterator in labels ? (labels as ReadonlyMap<string, string>) : Object.entries(labels));
+}
+
+/** Also '' becomes one that has an id: without, a retry might do it twice. */
+function writeFields({ requestId, validateOnly = false }: WriteSettings) {
+  return { requestId: requestId || randomUUID(), validateOnly };
 }

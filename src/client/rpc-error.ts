@@ -31,7 +31,7 @@ export class ParamdRpcError extends Error {
   /** As error_reason.proto names it for the reason. */
   readonly metadata: ReadonlyMap<string, string>;
   readonly details: ErrorDetails;
-  /** How long to wait before the next attempt. Undefined: the same call would fail again. */
+  /** How long paramd asks to wait before the next attempt. Undefined, with a reason: the same call would fail again. */
   readonly retryAfterMs: number | undefined;
 
   /** Of REVISION_MISMATCH and PARAMETER_EXISTS: at which the parameter is; 0n: it does not exist. */
@@ -63,6 +63,11 @@ export function toRpcError(error: unknown): unknown {
   if (!isServiceError(error)) return error;
   const [encoded] = error.metadata?.get('grpc-status-details-bin') ?? [];
   return new ParamdRpcError(error.code, innermost(error.details || error.message), parseDetails(encoded));
+}
+
+/** Of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** grpc-js wraps the error of a connection in those of its channel and of its balancer. */

@@ -194,6 +194,49 @@ describe('client', () => {
     expect(broken).to.deep.equal([]);
   });
 
+  it('ends a watch that waits to be opened again at once when it is closed', async () => {
+    const { promise: broken, resolve } = Promise.withResolvers<number>();
+    const settings = { onBroken: (_: Error, retryInMs: number) => resolve(retryInMs) };
+    const watch = client.watch({ prefixes: [''] }, settings)[Symbol.asyncIterator]();
+    await watch.next();
+    const ended = failureOf(watch.next());
+    fake.breakWatches(failure(status.UNAVAILABLE, 'DRAINING', {}, { retryMs: 3_600_000 }));
+    expect(await broken).to.be.at.least(3_600_000);
+    client.close();
+    expect((await ended).message).to.equal('this client is closed');
+  });
+
+  it('gives every write a request id, so that trying it again is safe (C8)', async () => {
+    await client.set('k', 1n, { requestId: '' });
+    await client.delete('k', { requestId: 'mine' });
+    const ids = fake.calls.map(({ request }) => (request as { requestId: string }).requestId);
+    expect(ids[0]).to.match(/^[0-9a-f-]{36}$/);
+    expect(ids[1]).to.equal('mine');
+  });
+
+  it('takes labels as a Map or as an object', async () => {
+    await client.set('k', 1n, { labels: { team: 'checkout', size: '9' } });
+    await client.commit([{ set: 'k', labels: new Map([['size', '10']]) }]);
+    const { parameter } = await client.get('k');
+    expect(Object.fromEntries(parameter!.labels)).to.deep.equal({ team: 'checkout', size: '10' });
+  });
+
+  it('waits without end where no time is set, for what can still succeed', async () => {
+    const patient = connect({ target: fake.target, timeoutMs: Number.POSITIVE_INFINITY, metadata: async () => ({}) });
+    fake.before.push({ method: 'stats', run: throwUnavailable });
+    await patient.stats();
+    fake.calls.length = 0;
+    fake.before.push({
+      method: 'stats',
+      run: () => {
+        throw failure(status.INVALID_ARGUMENT, 'INVALID_FIELD');
+      },
+    });
+    expect((await failureOf(patient.stats())).reason).to.equal('INVALID_FIELD');
+    expect(fake.calls.length).to.equal(1);
+    patient.close();
+  });
+
   it('fails in time when nobody answers', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');

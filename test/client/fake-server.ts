@@ -26,6 +26,7 @@ import {
   type WatchResponse,
   WatchResponse_Kind,
 } from '../../gen/parameter/v1/parameter_service.ts';
+import { durationOfMs } from '../../src/client/duration.ts';
 
 type WatchCall = ServerWritableStream<WatchRequest, WatchResponse>;
 
@@ -63,7 +64,7 @@ export function failure(
 ): Error {
   const packed: Any[] = [packedAs('google.rpc.ErrorInfo', ErrorInfo.encode(infoOf(reason, metadata))), ...details];
   if (retryMs !== undefined) {
-    const retryDelay = { seconds: 0n, nanos: retryMs * 1e6 };
+    const retryDelay = durationOfMs(retryMs);
     packed.push(packedAs('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay })));
   }
   const trailers = new Metadata();

@@ -77,4 +77,17 @@ describe('the last seen revision (C3)', () => {
     await client.get('a');
     expect(demanded()).to.equal(0n);
   });
+
+  it('is kept when a revision is lost that the caller demanded itself, such as a near cache', async () => {
+    await client.set('a', 1n);
+    fake.before.push({
+      method: 'getMany',
+      run: () => {
+        throw failure(status.DATA_LOSS, 'REVISION_LOST');
+      },
+    });
+    const error = await client.getMany([], { atLeastRevision: 1n }).catch((thrown: unknown) => thrown);
+    expect(error).to.include({ reason: 'REVISION_LOST' });
+    expect(client.lastSeenRevision).to.equal(1n);
+  });
 });

@@ -42,6 +42,31 @@ describe('metadata of calls', () => {
     client.close();
   });
 
+  it('is not asked for where the call is over before it begins', async () => {
+    let asked = 0;
+    const client = connect({ target: '127.0.0.1:1', metadata: () => ({ asked: String(++asked) }) });
+    const left = await client.get('a', { signal: AbortSignal.abort(new Error('enough')) }).catch((error) => error);
+    expect([left.message, asked]).to.deep.equal(['enough', 0]);
+    client.close();
+  });
+
+  it('comes too late once the client is closed', async () => {
+    const { promise, resolve } = Promise.withResolvers<Record<string, string>>();
+    const client = connect({ target: '127.0.0.1:1', metadata: () => promise });
+    const calls = [
+      client.get('a'),
+      client
+        .watch({ keys: ['a'] })
+        [Symbol.asyncIterator]()
+        .next(),
+    ];
+    client.close();
+    resolve({});
+    for (const ended of await Promise.allSettled(calls)) {
+      expect(ended).to.have.nested.property('reason.message', 'this client is closed');
+    }
+  });
+
   it('fails the call with what the hook throws', async () => {
     const fake = await startFakeServer();
     const client = connect({ target: fake.target, metadata: () => Promise.reject(new Error('no token')) });

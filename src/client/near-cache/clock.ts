@@ -1,3 +1,5 @@
+import { after } from '../after.ts';
+
 /** Time and chance as a near cache takes them, so that tests run it on virtual time. */
 export interface Clock {
   /** Monotonic, with fraction. May stand still while the machine sleeps. */
@@ -13,9 +15,6 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, Math.ceil(ms));
-    return () => clearTimeout(timer);
-  },
+  after,
   random: Math.random,
 };
