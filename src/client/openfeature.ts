@@ -18,7 +18,7 @@ export interface ParamdProviderSettings {
   readonly closeCache?: boolean | undefined;
 }
 
-const PROOF_MS_MAX = 2000;
+const { Ready: READY, Stale: STALE } = ProviderEvents;
 
 const ERROR_CODES: Readonly<Partial<Record<ReadReason, ErrorCode>>> = {
   MISSING: ErrorCode.FLAG_NOT_FOUND,
@@ -39,8 +39,6 @@ export class ParamdProvider implements Provider {
   readonly #prefix: string;
   readonly #closeCache: boolean;
   #endings: (() => void)[] = [];
-  /** What the SDK was told last. Undefined: it awaits `initialize`. */
-  #told: 'ready' | 'stale' | 'error' | undefined;
   #changed = new Set<string>();
 
   constructor(cache: NearCache, { prefix = '', closeCache = false }: ParamdProviderSettings = {}) {
@@ -51,33 +49,16 @@ export class ParamdProvider implements Provider {
 
   /** @throws NearCacheTimeout if there are no values yet (Ready follows once there are); TypeError for a prefix that the cache does not keep */
   async initialize(): Promise<void> {
+    let isSettled = false;
     this.#endings = [
       this.#cache.onChange({ prefix: this.#prefix }, ({ key }) => this.#tellChanged(key.slice(this.#prefix.length))),
-      this.#cache.onDegraded((degraded) => this.#tellDegraded(degraded)),
+      this.#cache.onDegraded((degraded) => isSettled && this.events.emit(degraded ? STALE : READY)),
     ];
-    this.#told = undefined;
-    const source = await this.#cache.ready().catch((error: unknown) => {
-      this.#told = 'error';
-      throw error;
+    // The SDK says Ready, or Error, of its own when this function is done: what is to follow that, must come later.
+    await this.#cache.ready().finally(() => {
+      isSettled = true;
     });
-    const isProven = source === 'CACHE' && (await this.#proven());
-    this.#told = isProven ? 'ready' : 'stale';
-    // The SDK says Ready of its own when this function is done: what is to follow that, must come later.
-    if (!isProven) setImmediate(() => this.#told === 'stale' && this.events.emit(ProviderEvents.Stale));
-  }
-
-  /** How old values can be is known a round trip after them: without waiting, the first evaluations would be STALE. */
-  async #proven(): Promise<boolean> {
-    if (this.#cache.stalenessBoundMs !== undefined) return true;
-    return new Promise((resolve) => {
-      const settle = () => {
-        clearTimeout(timer);
-        end();
-        resolve(this.#cache.stalenessBoundMs !== undefined);
-      };
-      const timer = setTimeout(settle, PROOF_MS_MAX);
-      const end = this.#cache.onDegraded(settle);
-    });
+    if (this.#cache.degraded) setImmediate(() => this.#cache.degraded && this.events.emit(STALE));
   }
 
   async onClose(): Promise<void> {
@@ -117,13 +98,6 @@ export class ParamdProvider implements Provider {
     }
     this.#changed.add(flagKey);
   }
-
-  #tellDegraded(degraded: boolean): void {
-    const now = degraded ? 'stale' : 'ready';
-    if (this.#told === undefined || this.#told === now || (degraded && this.#told === 'error')) return;
-    this.#told = now;
-    this.events.emit(degraded ? ProviderEvents.Stale : ProviderEvents.Ready);
-  }
 }
 
 function resolution<T>({ value, reason, revision, stalenessBoundMs, degraded, problem }: ReadDetail<T>) {
@@ -133,6 +107,6 @@ function resolution<T>({ value, reason, revision, stalenessBoundMs, degraded, pr
     const flagMetadata = { revision: String(revision), ...bound };
     return { value, reason: StandardResolutionReasons[degraded ? 'STALE' : 'CACHED'], flagMetadata };
   }
-  const errorMessage = problem ?? (reason === 'MISSING' ? 'there is no such parameter' : 'nothing is loaded yet');
+  const errorMessage = problem ?? reason;
   return { value, reason: StandardResolutionReasons.DEFAULT, errorCode, errorMessage, flagMetadata: bound };
 }

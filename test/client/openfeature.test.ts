@@ -10,8 +10,10 @@ import {
   ProviderStatus,
 } from '@openfeature/server-sdk';
 import { expect } from 'chai';
+import { Freshness } from '../../gen/parameter/v1/freshness.ts';
+import { durationOfMs } from '../../src/client/duration.ts';
 import { connect, type NearCache } from '../../src/client/index.ts';
-import { openNearCache } from '../../src/client/near-cache/open-near-cache.ts';
+import { type NearCacheClient, openNearCache } from '../../src/client/near-cache/open-near-cache.ts';
 import { ParamdProvider } from '../../src/client/openfeature.ts';
 import { failure, type MemoryClient, memoryClient } from '../../src/client/testing.ts';
 import { startRealServer } from './real-server.ts';
@@ -187,16 +189,25 @@ describe('ParamdProvider', () => {
     await server.close();
   });
 
-  it('is stale where nothing tells how old the values are', async () => {
-    const unproven = openNearCache(
-      { watch: paramd.watch, getMany: () => Promise.reject(failure('STORE_UNREACHABLE')) },
-      { prefixes: ['flags:'], log: () => {} },
-    );
-    const staleEvent = new Promise((resolve) => OpenFeature.addHandler(ProviderEvents.Stale, resolve));
-    await OpenFeature.setProviderAndWait(new ParamdProvider(unproven, { prefix: 'flags:', closeCache: true }));
-    await staleEvent;
-    expect(await OpenFeature.getClient().getBooleanDetails('on', false)).to.include({ value: true, reason: 'STALE' });
-  });
+  const unproven: Record<string, NearCacheClient['getMany']> = {
+    'nothing tells how old the values are': () => Promise.reject(failure('STORE_UNREACHABLE')),
+    'the servers themselves have been cut off for an hour': async () => ({
+      parameters: [],
+      missingKeys: [],
+      freshness: Freshness.create({ stalenessBound: durationOfMs(3_600_000), degraded: true }),
+    }),
+  };
+  for (const [where, getMany] of Object.entries(unproven)) {
+    it(`is stale where ${where}`, async () => {
+      const old = openNearCache({ watch: paramd.watch, getMany }, { prefixes: ['flags:'], log: () => {} });
+      const staleEvent = new Promise((resolve) => OpenFeature.addHandler(ProviderEvents.Stale, resolve));
+      await OpenFeature.setProviderAndWait(new ParamdProvider(old, { prefix: 'flags:', closeCache: true }));
+      await staleEvent;
+      const flags = OpenFeature.getClient();
+      expect(flags.providerStatus).to.equal(ProviderStatus.STALE);
+      expect(await flags.getBooleanDetails('on', false)).to.include({ value: true, reason: 'STALE' });
+    });
+  }
 
   it('leaves the cache open when it is closed, unless told otherwise', async () => {
     const provider = new ParamdProvider(cache, { prefix: 'flags:' });

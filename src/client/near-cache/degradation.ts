@@ -1,3 +1,4 @@
+import { Callbacks } from './callbacks.ts';
 import type { Clock } from './clock.ts';
 
 export interface DegradationOptions {
@@ -12,7 +13,7 @@ export interface DegradationOptions {
 /** Tells when answers become degraded, and when they are not any more. */
 export class Degradation {
   readonly #options: DegradationOptions;
-  readonly #listeners = new Set<{ readonly listener: (degraded: boolean) => void }>();
+  readonly #listeners = new Callbacks<boolean>();
   #wasDegraded = true;
   #hasLapsed = false;
   #cancelTimer = () => {};
@@ -28,9 +29,7 @@ export class Degradation {
 
   /** @returns how to end it */
   add(listener: (degraded: boolean) => void): () => void {
-    const registered = { listener };
-    this.#listeners.add(registered);
-    return () => void this.#listeners.delete(registered);
+    return this.#listeners.add(listener);
   }
 
   /** Something has happened. */
@@ -56,12 +55,6 @@ export class Degradation {
     if (isDegraded) log(`near cache: answers may be older than ${maxStalenessMs} ms: ${why()}`);
     else if (this.#hasLapsed) log(`near cache: answers are at most ${maxStalenessMs} ms old again`);
     this.#hasLapsed ||= isDegraded;
-    for (const { listener } of [...this.#listeners]) {
-      try {
-        listener(isDegraded);
-      } catch (error) {
-        log(`near cache: a listener for degraded answers threw ${error}`);
-      }
-    }
+    this.#listeners.call(isDegraded, (error) => log(`near cache: a listener for degraded answers threw ${error}`));
   }
 }

@@ -16,8 +16,8 @@ export interface HeadChecksOptions {
   readonly clock: Clock;
   /** Of the watch. */
   readonly position: () => bigint | undefined;
-  /** After every check. */
-  readonly done: (error: ParamdRpcError | undefined) => void;
+  /** After every check, with why it failed. */
+  readonly done: (failure: unknown) => void;
 }
 
 /** Asks for the head, one check at a time: what staleness.ts makes its bound from. */
@@ -69,7 +69,7 @@ export class HeadChecks {
     this.#giveUpAfter(timing.checkTimeoutMs, underWay);
     const startedAtMs = clock.nowMs();
     const check = staleness.begin();
-    let failure: ParamdRpcError | undefined;
+    let failure: unknown;
     try {
       const { freshness } = await this.#ask(underWay.signal);
       if (freshness?.stalenessBound !== undefined) {
@@ -81,8 +81,8 @@ export class HeadChecks {
       this.#failingSinceMs = undefined;
     } catch (error) {
       if (this.#isClosed) return;
-      if (error instanceof ParamdRpcError) failure = error;
-      if (failure?.reason === 'REVISION_LOST') staleness.contradicted();
+      failure = error;
+      if (error instanceof ParamdRpcError && error.reason === 'REVISION_LOST') staleness.contradicted();
       this.#takesDegraded = true;
       this.#failures++;
       this.#failingSinceMs ??= startedAtMs;

@@ -1,11 +1,10 @@
+import { Callbacks } from './callbacks.ts';
 import type { Change, ChangeSelection } from './near-cache.ts';
-
-type Listener = (change: Change) => void;
 
 /** Who wants to be told of which changes. */
 export class Listeners {
-  readonly #byKey = new Map<string, Set<{ readonly listener: Listener }>>();
-  readonly #byPrefix = new Set<{ readonly prefix: string; readonly listener: Listener }>();
+  readonly #ofKeys = new Map<string, Callbacks<Change>>();
+  readonly #ofPrefixes = new Map<string, Callbacks<Change>>();
   readonly #log: (line: string) => void;
 
   constructor(log: (line: string) => void) {
@@ -13,36 +12,27 @@ export class Listeners {
   }
 
   /** @returns how to end it */
-  add(selection: ChangeSelection, listener: Listener): () => void {
-    if (typeof selection !== 'string') {
-      const registered = { prefix: selection.prefix, listener };
-      this.#byPrefix.add(registered);
-      return () => void this.#byPrefix.delete(registered);
-    }
-    const registered = { listener };
-    const ofKey = this.#byKey.get(selection) ?? new Set();
-    this.#byKey.set(selection, ofKey.add(registered));
+  add(selection: ChangeSelection, listener: (change: Change) => void): () => void {
+    const isKey = typeof selection === 'string';
+    const [among, name] = isKey ? [this.#ofKeys, selection] : [this.#ofPrefixes, selection.prefix];
+    const callbacks = among.get(name) ?? new Callbacks();
+    among.set(name, callbacks);
+    const end = callbacks.add(listener);
     return () => {
-      ofKey.delete(registered);
-      if (ofKey.size === 0 && this.#byKey.get(selection) === ofKey) this.#byKey.delete(selection);
+      end();
+      if (callbacks.size === 0 && among.get(name) === callbacks) among.delete(name);
     };
   }
 
   tell(changes: readonly Change[]): void {
-    if (this.#byKey.size === 0 && this.#byPrefix.size === 0) return;
+    if (this.#ofKeys.size === 0 && this.#ofPrefixes.size === 0) return;
     for (const change of changes) {
-      for (const { listener } of [...(this.#byKey.get(change.key) ?? [])]) this.#call(listener, change);
-      for (const { prefix, listener } of [...this.#byPrefix]) {
-        if (change.key.startsWith(prefix)) this.#call(listener, change);
+      const { key } = change;
+      const failed = (error: unknown) => this.#log(`near cache: a listener for ${key} threw ${error}`);
+      this.#ofKeys.get(key)?.call(change, failed);
+      for (const [prefix, callbacks] of [...this.#ofPrefixes]) {
+        if (key.startsWith(prefix)) callbacks.call(change, failed);
       }
-    }
-  }
-
-  #call(listener: Listener, change: Change): void {
-    try {
-      listener(change);
-    } catch (error) {
-      this.#log(`near cache: a listener for ${change.key} threw ${error}`);
     }
   }
 }

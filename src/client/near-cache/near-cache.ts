@@ -1,4 +1,3 @@
-import type { ParamdRpcError } from '../rpc-error.ts';
 import type { Kind, NativeValue } from '../values.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
@@ -43,7 +42,7 @@ export interface ReadDetail<T> {
   readonly stalenessBoundMs: number | undefined;
   /** The bound is unknown or beyond maxStalenessMs: the best known answer, as `degraded` ones of the servers are. */
   readonly degraded: boolean;
-  /** What is wrong with the value, for WRONG_KIND. */
+  /** Where the default is given: why, for people. */
   readonly problem?: string | undefined;
 }
 
@@ -131,8 +130,10 @@ export interface NearCache {
 
   /** Everything up to it is reflected; 0n before the first state. */
   readonly revision: bigint;
-  /** As in ReadDetail. */
+  /** Of what is held now, as in ReadDetail. */
   readonly stalenessBoundMs: number | undefined;
+  readonly degraded: boolean;
+  /** Where what is held came from: the servers, the snapshot file, or nothing is held yet. */
   readonly source: 'CACHE' | 'SNAPSHOT' | 'NOT_READY';
   /** By key, at most 10,000 keys: how often a default stood in. */
   readonly defaultsUsed: ReadonlyMap<string, DefaultsUsed>;
@@ -156,11 +157,12 @@ export interface NearCache {
   close(): Promise<void>;
 }
 
-/** It did not come about in time. `cause`: why the servers were not reached, if that is known. */
+/**
+ * It did not come about in time, or cannot any more. `cause`: why the servers were not reached, if that is known; a
+ * ParamdRpcError, or what the client's hook for metadata threw.
+ */
 export class NearCacheTimeout extends Error {
-  declare readonly cause: ParamdRpcError | undefined;
-
-  constructor(message: string, cause?: ParamdRpcError) {
+  constructor(message: string, cause?: unknown) {
     super(message, { cause });
     this.name = 'NearCacheTimeout';
   }

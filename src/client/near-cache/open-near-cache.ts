@@ -1,11 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import type { ParamdClient } from '../paramd-client.ts';
-import { ParamdRpcError } from '../rpc-error.ts';
+import { messageOf, ParamdRpcError } from '../rpc-error.ts';
 import type { WatchItem } from '../watch.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Conditions } from './conditions.ts';
 import { Contents } from './contents.ts';
-import { DefaultsCounter } from './defaults-used.ts';
+import { DefaultsCounter } from './defaults-counter.ts';
 import { Degradation } from './degradation.ts';
 import { Feed } from './feed.ts';
 import { HeadChecks } from './head-checks.ts';
@@ -63,7 +63,7 @@ class FedNearCache extends Reads implements NearCache {
   readonly #signal: AbortSignal | undefined;
   readonly #abort = () => void this.close();
   /** Why the servers were not reached the last time; undefined: they were. */
-  #failure: ParamdRpcError | undefined;
+  #failure: unknown;
   #hasChecked = false;
   /** No watch is to be had as long as it is. */
   #refusal: ParamdRpcError | undefined;
@@ -88,7 +88,7 @@ class FedNearCache extends Reads implements NearCache {
     if (snapshotFile !== undefined) {
       this.#keeper = new SnapshotKeeper({ path: snapshotFile, prefixes, contents, clock, log });
     }
-    this.#feed = new Feed({
+    const feed = new Feed({
       client,
       prefixes,
       progressIntervalMs: timing.progressIntervalMs,
@@ -99,10 +99,11 @@ class FedNearCache extends Reads implements NearCache {
       broken: (error) => this.#broken(error),
       refused: (error) => this.#refused(error),
     });
-    const done = (error: ParamdRpcError | undefined) => this.#checked(error);
-    this.#checks = new HeadChecks({ client, staleness, timing, clock, position, done });
+    this.#feed = feed;
+    const done = (failure: unknown) => this.#checked(failure);
+    const checks = new HeadChecks({ client, staleness, timing, clock, position, done });
+    this.#checks = checks;
     const reopening = () => log('near cache: the watch stands still; opening another one');
-    const { feed, checks } = { feed: this.#feed, checks: this.#checks };
     this.#stallWatch = new StallWatch({ feed, checks, staleness, timing, clock, position, reopening });
     this.#signal = signal;
     this.#open();
@@ -131,7 +132,8 @@ class FedNearCache extends Reads implements NearCache {
   }
 
   onChange(selection: ChangeSelection, listener: (change: Change) => void): () => void {
-    this.#checkSelection(selection);
+    if (typeof selection === 'string') this.checkCovered(selection);
+    else this.checkOverlaps(selection.prefix);
     return this.#listeners.add(selection, listener);
   }
 
@@ -197,9 +199,9 @@ class FedNearCache extends Reads implements NearCache {
     this.#checks.start();
   }
 
-  #checked(error: ParamdRpcError | undefined): void {
+  #checked(failure: unknown): void {
     this.#hasChecked = true;
-    this.#failure = error;
+    this.#failure = failure;
     this.#look();
   }
 
@@ -209,13 +211,13 @@ class FedNearCache extends Reads implements NearCache {
   }
 
   #refused(error: unknown): void {
-    const refusal = error instanceof ParamdRpcError ? error : undefined;
-    const kind = refusal?.status ?? String(error);
-    if (refusal !== undefined) this.#failure = refusal;
-    if (refusal !== undefined && HOPELESS.includes(refusal.code)) this.#refusal = refusal;
+    const isTold = error instanceof ParamdRpcError;
+    const kind = isTold ? error.status : String(error);
+    this.#failure = error;
+    if (isTold && HOPELESS.includes(error.code)) this.#refusal = error;
     if (!this.#refusalsLogged.has(kind)) {
       this.#refusalsLogged.add(kind);
-      const message = refusal === undefined ? kind : `${kind}: ${refusal.message}`;
+      const message = isTold ? `${kind}: ${error.message}` : kind;
       this.#settings.log(`near cache: no watch can be had: ${message}; trying again now and then`);
     }
     this.#look();
@@ -227,21 +229,14 @@ class FedNearCache extends Reads implements NearCache {
     this.#stallWatch.look();
   }
 
-  /** @throws TypeError: there would never be such a change */
-  #checkSelection(selection: ChangeSelection): void {
-    const isKey = typeof selection === 'string';
-    if (!isKey && this.#settings.prefixes.some((prefix) => prefix.startsWith(selection.prefix))) return;
-    this.checkCovered(isKey ? selection : selection.prefix);
-  }
-
   #whyDegraded(): string {
-    if (this.#failure !== undefined) return this.#failure.message;
+    if (this.#failure !== undefined) return messageOf(this.#failure);
     return this.#checks.answersDegraded ? 'the servers do not reach their store' : 'no server has confirmed them';
   }
 
   #timeout(what: string): never {
     if (this.#closed !== undefined) throw new NearCacheTimeout(`${what}: the cache is closed`);
     const cause = this.#refusal ?? this.#failure;
-    throw new NearCacheTimeout(cause === undefined ? what : `${what}: ${cause.message}`, cause);
+    throw new NearCacheTimeout(cause === undefined ? what : `${what}: ${messageOf(cause)}`, cause);
   }
 }

@@ -1,6 +1,6 @@
 import type { Kind, NativeValue } from '../values.ts';
 import type { Contents } from './contents.ts';
-import type { DefaultsCounter } from './defaults-used.ts';
+import type { DefaultsCounter } from './defaults-counter.ts';
 import type { Entry } from './entry.ts';
 import type { DefaultsUsed, JsonValue, NearCache, ReadDetail, ReadReason, ReadTypes } from './near-cache.ts';
 import { type JsonOutcome, ParsedJson } from './parsed-json.ts';
@@ -95,7 +95,7 @@ export abstract class Reads {
   ): ReadDetail<never> | ReadDetail<unknown> {
     const entry = this.#contents.entries.get(key);
     const { source } = this.#contents;
-    const stalenessBoundMs = this.stalenessBoundMs;
+    const { stalenessBoundMs } = this;
     const worth = { stalenessBoundMs, degraded: this.#options.isDegraded(stalenessBoundMs) };
     const outcome = entry && outcomeOf(kind, entry, schema);
     if (entry !== undefined && outcome?.problem === undefined) {
@@ -118,6 +118,7 @@ export abstract class Reads {
   }
 
   entries(prefix = ''): IterableIterator<[key: string, value: NativeValue]> {
+    this.checkOverlaps(prefix);
     const found: [string, NativeValue][] = [];
     for (const [key, { value }] of this.#contents.entries) {
       if (value !== undefined && key.startsWith(prefix)) found.push([key, value]);
@@ -137,6 +138,10 @@ export abstract class Reads {
     return this.#contents.source === 'CACHE' ? this.#options.boundMs() : undefined;
   }
 
+  get degraded(): boolean {
+    return this.#options.isDegraded(this.stalenessBoundMs);
+  }
+
   get source(): NearCache['source'] {
     return this.#contents.source;
   }
@@ -152,20 +157,28 @@ export abstract class Reads {
     throw new TypeError(`"${key}" is under none of this cache's prefixes: ${prefixes.join(', ')}; add one for it`);
   }
 
+  /** @throws TypeError: nothing under it would ever be there */
+  protected checkOverlaps(prefix: string): void {
+    if (!this.#options.prefixes.some((kept) => kept.startsWith(prefix))) this.checkCovered(prefix);
+  }
+
   #instead<T>(kind: ReadKind, key: string, entry: Entry | undefined, fallback: T, schema?: StandardSchema<T>): T {
     this.#count(key, entry && outcomeOf(kind, entry, schema));
     return fallback;
   }
 
   /** A default stands in. @param outcome undefined: there is no such parameter */
-  #count(key: string, outcome: Outcome | undefined): { reason: ReadReason; problem: string | undefined } {
+  #count(key: string, outcome: Outcome | undefined): { reason: ReadReason; problem: string } {
     if (outcome === undefined) this.checkCovered(key);
     const absent = this.#contents.source === 'NOT_READY' ? 'NOT_READY' : 'MISSING';
     const reason = outcome === undefined ? absent : 'WRONG_KIND';
-    this.#options.defaults.count(key, reason, outcome?.problem);
-    return { reason, problem: outcome?.problem };
+    const problem = outcome?.problem ?? WHY_ABSENT[absent];
+    this.#options.defaults.count(key, reason, problem);
+    return { reason, problem };
   }
 }
+
+const WHY_ABSENT = { MISSING: 'there is no such parameter', NOT_READY: 'nothing is loaded yet' } as const;
 
 /** Which kind of parameter has the value that a read of another name gives. */
 const KINDS_READ: Record<ReadKind, readonly Kind[]> = {

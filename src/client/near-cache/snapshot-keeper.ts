@@ -1,3 +1,4 @@
+import { messageOf } from '../rpc-error.ts';
 import type { Clock } from './clock.ts';
 import type { Contents } from './contents.ts';
 import { checkFolder, readSnapshot, removeLeftovers, writeSnapshot } from './snapshot-file.ts';
@@ -38,7 +39,7 @@ export class SnapshotKeeper {
         contents.restore(new Map(keys.map((key, index) => [key, entries[index]!])), revision);
       }
     } catch (error) {
-      log(`near cache: snapshotFile ${path} is ignored, and written anew later: ${textOf(error)}`);
+      log(`near cache: snapshotFile ${path} is ignored, and written anew later: ${messageOf(error)}`);
     }
     try {
       removeLeftovers(path);
@@ -91,12 +92,8 @@ export class SnapshotKeeper {
     } catch (error) {
       this.#isStale = true;
       const advice = 'make its folder writable for this process, with space left';
-      if (!this.#hasFailed) log(`near cache: snapshotFile ${path} cannot be written: ${textOf(error)}; ${advice}`);
+      if (!this.#hasFailed) log(`near cache: snapshotFile ${path} cannot be written: ${messageOf(error)}; ${advice}`);
       this.#hasFailed = true;
     }
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { ParamdRpcError } from '../rpc-error.ts';
+import { messageOf, ParamdRpcError } from '../rpc-error.ts';
 
 const REQUEST_BYTES_MAX = 4 << 20;
 
@@ -22,8 +22,7 @@ function serialized<T>(codec: Codec<T>, request: T): Uint8Array {
   try {
     return codec.encode(request).finish();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ParamdRpcError(status.INTERNAL, `Request message serialization failure: ${why}`);
+    throw new ParamdRpcError(status.INTERNAL, `Request message serialization failure: ${messageOf(error)}`);
   }
 }
 

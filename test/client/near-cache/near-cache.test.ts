@@ -129,12 +129,14 @@ describe('near cache', () => {
         () => params.detail('json', 'other:n', null),
         () => params.has('other:n'),
         () => params.kindOf('other:n'),
+        () => params.entries('other:'),
         () => params.onChange('other:n', () => {}),
         () => params.onChange({ prefix: 'other:' }, () => {}),
       ]) {
         expect(read).to.throw(TypeError, 'under none of');
       }
       params.onChange({ prefix: '' }, () => {})();
+      expect([...params.entries('ap')]).to.deep.equal([['app:n', 1n]]);
     });
 
     it('count defaults, and log each key once per reason', async () => {
@@ -262,6 +264,21 @@ describe('near cache', () => {
       expect(log).to.deep.equal(['near cache: a listener for app:a threw Error: mine']);
     });
 
+    it('are not told any more to a listener that another one has ended', async () => {
+      const heard: string[] = [];
+      params.onChange('app:a', () => {
+        heard.push('first');
+        for (const end of ends) end();
+        params.onChange('app:a', () => heard.push('late'));
+      });
+      const ends = [
+        params.onChange('app:a', () => heard.push('by key')),
+        params.onChange({ prefix: 'app:' }, () => heard.push('by prefix')),
+      ];
+      await client.watching.push(changes(put('app:a', 2n, 11n)));
+      expect(heard).to.deep.equal(['first']);
+    });
+
     it('that are known already, or of no parameter, change nothing', async () => {
       params.onChange({ prefix: '' }, (change) => seen.push(change));
       await client.watching.push(changes(put('app:a', 99n, 9n)));
@@ -296,6 +313,26 @@ describe('near cache', () => {
       await time.advance(300);
       expect(await error).to.be.instanceOf(NearCacheTimeout);
       expect(await error).to.have.nested.property('cause.status', 'UNAVAILABLE');
+    });
+
+    it('for the first state tells of whatever the client failed with', async () => {
+      open();
+      const error = failure(params.ready({ timeoutMs: 300 }));
+      await client.check.fail(new Error('no token'));
+      await time.advance(300);
+      expect(await error).to.have.property('message', 'no parameters were loaded in time: no token');
+      expect(await error).to.have.nested.property('cause.message', 'no token');
+    });
+
+    it('for the first state lasts as long as it is told to, on the clock of the system too', async () => {
+      const cache = openNearCache(client, { prefixes: ['app:'] });
+      const ready = cache.ready({ timeoutMs: Number.POSITIVE_INFINITY });
+      const timeUp = new Promise((resolve) => setTimeout(resolve, 2, 'still waiting'));
+      expect(await Promise.race([ready, timeUp])).to.equal('still waiting');
+      await client.watching.push(snapshot(1n));
+      await client.check.answer(1n);
+      expect(await ready).to.equal('CACHE');
+      await cache.close();
     });
 
     it('for the first state ends at once where no watch can be had, which is tried again all the same', async () => {
@@ -465,9 +502,9 @@ describe('near cache', () => {
       await time.advance(2_500);
       await client.check.fail(unavailable());
       await time.advance(2_450);
-      expect(told).to.deep.equal([]);
+      expect([told, params.degraded]).to.deep.equal([[], false]);
       await time.advance(100);
-      expect(told).to.deep.equal([true]);
+      expect([told, params.degraded]).to.deep.equal([[true], true]);
       client.head = 10n;
       await client.check.answer(10n);
       await time.advance(1_000);

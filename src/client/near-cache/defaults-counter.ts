@@ -2,14 +2,6 @@ import type { DefaultsUsed, ReadReason } from './near-cache.ts';
 
 const KEYS_MAX = 10_000;
 
-const WHY: Record<ReadReason, string> = {
-  CACHE: '',
-  SNAPSHOT: '',
-  MISSING: 'there is no such parameter',
-  WRONG_KIND: 'the parameter is of another kind',
-  NOT_READY: 'nothing is loaded yet',
-};
-
 interface Used {
   count: number;
   reason: ReadReason;
@@ -30,14 +22,14 @@ export class DefaultsCounter {
     return this.#byKey;
   }
 
-  count(key: string, reason: ReadReason, problem: string | undefined): void {
+  count(key: string, reason: ReadReason, problem: string): void {
     const used = this.#byKey.get(key) ?? this.#register(key, reason);
     if (used === undefined) return;
     used.count++;
     used.reason = reason;
     if (used.logged.has(reason)) return;
     used.logged.add(reason);
-    this.#log(`near cache: default used for ${key}: ${problem ?? WHY[reason]} (${reason})`);
+    this.#log(`near cache: default used for ${key}: ${problem} (${reason})`);
   }
 
   #register(key: string, reason: ReadReason): Used | undefined {
