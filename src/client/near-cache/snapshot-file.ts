@@ -132,11 +132,16 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** @throws TypeError: there is no such folder */
-export function checkFolder(path: string): void {
+/** @throws TypeError: there can be no such file */
+export function checkPath(path: string): void {
   const folder = dirname(path);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (isFolder(path)) throw new TypeError(`snapshotFile: ${path} is a folder; name a file in it`);
+  if (isFolder(folder)) return;
   throw new TypeError(`snapshotFile: there is no folder ${folder}; create it, or name a file in another one`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** What writers have left that were killed. Their process is gone, or has the number that this one has now. */

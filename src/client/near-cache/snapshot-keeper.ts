@@ -1,7 +1,7 @@
 import { messageOf } from '../rpc-error.ts';
 import type { Clock } from './clock.ts';
 import type { Contents } from './contents.ts';
-import { checkFolder, readSnapshot, removeLeftovers, writeSnapshot } from './snapshot-file.ts';
+import { checkPath, readSnapshot, removeLeftovers, writeSnapshot } from './snapshot-file.ts';
 
 const WRITE_PERIOD_MS = 10_000;
 
@@ -23,10 +23,10 @@ export class SnapshotKeeper {
   #cancelPause: (() => void) | undefined;
   #writing: Promise<void> | undefined;
 
-  /** @throws TypeError: there is no such folder */
+  /** @throws TypeError: there can be no such file */
   constructor(options: SnapshotKeeperOptions) {
     this.#options = options;
-    checkFolder(options.path);
+    checkPath(options.path);
   }
 
   /** Takes over what the file has, if it can be believed. */

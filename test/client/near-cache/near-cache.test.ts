@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import * as z from 'zod';
@@ -667,6 +668,7 @@ describe('near cache', () => {
       [{ maxStalenessMs: 999 }, 'maxStalenessMs'],
       [{ maxStalenessMs: Number.NaN }, 'maxStalenessMs'],
       [{ snapshotFile: '' }, 'snapshotFile'],
+      [{ snapshotFile: tmpdir() }, `snapshotFile: ${tmpdir()} is a folder`],
       [{ snapshotFile: '/no/such/folder/file' }, 'snapshotFile: there is no folder /no/such/folder'],
     ];
     for (const [settings, text] of refused) expect(() => open(settings), text).to.throw(TypeError, text);
