@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 
 /** A terminal of the reader. */
@@ -22,12 +22,18 @@ export interface OpenLine {
   readonly ended: Promise<number | string>;
 }
 
+interface StartedLine extends OpenLine {
+  stdout(): string;
+  /** All that the line has started. */
+  kill(signal: NodeJS.Signals): void;
+}
+
 export interface ShellOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
 }
 
-const LINE_MS_MAX = 20_000;
+const LINE_MS_MAX = 45_000;
 /** Programs of this checkout, without what npx costs; `paramd` alone is for those who have installed it. */
 const PROGRAMS = `
 npx() { local name=$1; shift; if [ $name = paramd ]; then paramd "$@"; else '${resolve('node_modules', '.bin')}'/$name "$@"; fi; }
@@ -35,53 +41,13 @@ paramd() { '${process.execPath}' '${resolve('bin', 'paramd.js')}' "$@"; }
 `;
 
 export function openShell({ cwd = '.', env = process.env }: ShellOptions = {}): Shell {
-  const open = new Set<ChildProcess>();
-
-  function start(line: string) {
-    const child = spawn('bash', ['-e', '-o', 'pipefail', '-c', PROGRAMS + line], {
-      cwd,
-      env: { NO_COLOR: '1', ...env },
-      detached: true, // a process group, as a terminal makes one
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    open.add(child);
-    let output = '';
-    let stdout = '';
-    const more = new Set<() => void>();
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk: string) => {
-        output += chunk;
-        if (stream === child.stdout) stdout += chunk;
-        for (const wake of more) wake();
-      });
-    }
-    const ended = new Promise<number | string>((resolve) => {
-      child.once('close', (code, signal) => {
-        open.delete(child);
-        resolve(code ?? signal ?? '');
-      });
-    });
-    const found = (text: string | RegExp) => (typeof text === 'string' ? output.includes(text) : text.test(output));
-    return {
-      output: () => output,
-      stdout: () => stdout,
-      shown: async (text: string | RegExp) => {
-        const timeout = AbortSignal.timeout(LINE_MS_MAX);
-        while (!found(text)) {
-          const went = await Promise.race([
-            new Promise<void>((wake) => more.add(wake)),
-            ended.then((how) => `it ended with ${how}`),
-            new Promise<string>((late) => timeout.addEventListener('abort', () => late('it did not come'))),
-          ]);
-          more.clear();
-          if (went !== undefined && !found(text)) throw new Error(`${line}\n${text}: ${went}:\n${output}`);
-        }
-      },
-      interrupt: () => void process.kill(-child.pid!, 'SIGINT'),
-      ended,
-    };
-  }
-
+  const open = new Set<StartedLine>();
+  const start = (line: string) => {
+    const started = startLine(line, cwd, env);
+    open.add(started);
+    void started.ended.then(() => open.delete(started));
+    return started;
+  };
   return {
     start,
     type: async (line) => {
@@ -93,9 +59,54 @@ export function openShell({ cwd = '.', env = process.env }: ShellOptions = {}): 
       return stdout();
     },
     close: async () => {
-      const closing = [...open].map((child) => new Promise((closed) => child.once('close', closed)));
-      for (const child of open) process.kill(-child.pid!, 'SIGKILL');
-      await Promise.all(closing);
+      const left = [...open];
+      for (const { kill } of left) kill('SIGKILL');
+      await Promise.all(left.map(({ ended }) => ended));
     },
+  };
+}
+
+function startLine(line: string, cwd: string, env: NodeJS.ProcessEnv): StartedLine {
+  const child = spawn('bash', ['-e', '-o', 'pipefail', '-c', PROGRAMS + line], {
+    cwd,
+    env: { NO_COLOR: '1', ...env },
+    detached: true, // a process group, as a terminal makes one
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let stdout = '';
+  let wake = () => {};
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+      if (stream === child.stdout) stdout += chunk;
+      wake();
+    });
+  }
+  const ended = new Promise<number | string>((resolve) => {
+    child.once('close', (code, signal) => resolve(code ?? signal ?? ''));
+  });
+  const found = (text: string | RegExp) => (typeof text === 'string' ? output.includes(text) : text.test(output));
+  const kill = (signal: NodeJS.Signals) => void process.kill(-child.pid!, signal);
+  return {
+    output: () => output,
+    stdout: () => stdout,
+    shown: async (text) => {
+      const late = AbortSignal.timeout(LINE_MS_MAX);
+      const gone = Promise.race([
+        ended.then((how) => `it ended with ${how}`),
+        new Promise<string>((resolve) => late.addEventListener('abort', () => resolve('it did not come'))),
+      ]);
+      while (!found(text)) {
+        const more = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        const how = await Promise.race([more, gone]);
+        if (how !== undefined && !found(text)) throw new Error(`${line}\n${text}: ${how}:\n${output}`);
+      }
+    },
+    interrupt: () => kill('SIGINT'),
+    kill,
+    ended,
   };
 }
