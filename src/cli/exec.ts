@@ -70,8 +70,8 @@ async function runOnce(io: Io, argv: readonly string[], options: ExecOptions): P
       break;
     }
   });
-  const program = startProgram(argv, environment);
   passSignals(io, () => program);
+  const program = startProgram(argv, environment);
   return program.ended;
 }
 

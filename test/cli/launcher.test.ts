@@ -87,7 +87,7 @@ describe('bin/paramd.js', () => {
       });
 
       it('passes on the signals that a program under exec may know', async () => {
-        const script = 'trap "echo told; exit 7" USR2; echo ready; while :; do sleep 0.05; done';
+        const script = 'trap "echo told; exit 7" USR2; echo ready; for i in $(seq 300); do sleep 0.05; done';
         const ended = await paramd(node, ['exec', '--prefix', '', '--', 'sh', '-c', script], (child) => {
           child.stdout.once('data', () => child.kill('SIGUSR2'));
         });

@@ -26,7 +26,10 @@ export function startProgram([file = '', ...rest]: readonly string[], env: Envir
   }
 }
 
-/** What is typed at a terminal reaches the program by itself, and would come twice. */
+/**
+ * To be called before the program starts: it may be sent a signal as soon as it is seen. What is typed at a terminal
+ * reaches it by itself, and would come twice.
+ */
 export function passSignals(io: Io, program: () => Program, heard: (signal: NodeJS.Signals) => void = () => {}): void {
   const terminal = [io.stdin, io.stdout, io.stderr].some(({ isTTY }) => isTTY === true);
   io.passSignals((signal) => {

@@ -29,7 +29,6 @@ export async function runRestarting(
   const first = await states.next();
   let environment = environmentOf(first.value ?? []);
   let wanted = environment;
-  let program = startProgram(argv, environment);
   let phase = 'running' as 'running' | 'restarting' | 'ending';
   let settling: NodeJS.Timeout | undefined;
   passSignals(
@@ -39,6 +38,7 @@ export async function runRestarting(
       if (ENDING.includes(signal)) phase = 'ending';
     },
   );
+  let program = startProgram(argv, environment);
   const settled = () => {
     settling = undefined;
     const names = changedNames(environment, wanted);
