@@ -7,6 +7,7 @@ import { findPostmaster } from '../../src/embedded/postmaster.ts';
 import { goneWithin, processesIn, signalTree } from '../../src/embedded/process.ts';
 import { type RealServer, startRealServer } from '../client/real-server.ts';
 import { block } from '../docs/blocks.ts';
+import { page } from '../docs/pages.ts';
 import { openShell } from '../docs/shell.ts';
 import { valkeyUrl } from '../support/servers.ts';
 import { type InstalledPackage, installPackage, userEnvironment } from './installed-package.ts';
@@ -73,13 +74,17 @@ describe('the package, installed in an empty folder', function () {
     user.write('app.ts', readFileSync('examples/typescript/live-parameter.ts', 'utf8'));
     const env = { ...userEnvironment(), PARAMD_TARGET: server.target };
     const [shell, paramd] = [openShell({ cwd: user.folder, env }), openShell({ env })];
+    const shown = block('README.md', 'max_users is ');
+    const [first = '', change = ''] = shown.match(/\d+/g) ?? [];
+    const [set = ''] = /(?<=in\s+another terminal `)[^`]+/.exec(page('README.md')) ?? [];
+    expect(set).to.equal(`npx paramd set app:config:max_users ${change}`);
     try {
-      await paramd.type('npx paramd set app:config:max_users 100');
+      await paramd.type(`npx paramd set app:config:max_users ${first}`);
       const app = shell.start('node app.ts');
-      await app.shown('100');
-      await paramd.type('npx paramd set app:config:max_users 120');
-      await app.shown('120\n');
-      expect(app.output()).to.equal(block('README.md', 'max_users is 100'));
+      await app.shown(`${first}\n`);
+      await paramd.type(set);
+      await app.shown(`${change}\n`);
+      expect(app.output()).to.equal(shown);
     } finally {
       await shell.close();
     }
