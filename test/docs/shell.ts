@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 /** A terminal of the reader. */
 export interface Shell {
   /** @returns what it wrote to standard output @throws Error with all that it wrote, if it fails */
-  type(line: string): Promise<string>;
+  type(line: string, withinMs?: number): Promise<string>;
   /** For what stays open. */
   start(line: string): OpenLine;
   /** Kills what is still open. */
@@ -50,9 +50,9 @@ export function openShell({ cwd = '.', env = process.env }: ShellOptions = {}): 
   };
   return {
     start,
-    type: async (line) => {
+    type: async (line, withinMs = LINE_MS_MAX) => {
       const { ended, output, stdout, interrupt } = start(line);
-      const late = setTimeout(interrupt, LINE_MS_MAX);
+      const late = setTimeout(interrupt, withinMs);
       const how = await ended;
       clearTimeout(late);
       if (how !== 0) throw new Error(`${line}\nended with ${how}:\n${output()}`);
