@@ -32,7 +32,10 @@ export interface WarmSettings {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Every method fails with ParamdRpcError, or with its signal's reason. */
+/**
+ * Every method fails with ParamdRpcError, or with its signal's reason; with TypeError or RangeError for arguments that
+ * cannot be sent at all.
+ */
 export interface ParamdClient {
   get(key: string, settings?: ReadSettings): Promise<Found>;
   /** At most 1000 keys, all as of one revision. */

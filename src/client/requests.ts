@@ -66,9 +66,15 @@ export function consistencyOf(settings: ReadSettings): ReadConsistency | undefin
   if (maxStalenessMs === undefined && atLeastRevision === 0n && !linearizable) return undefined;
   return {
     maxStaleness: maxStalenessMs === undefined ? undefined : durationOfMs(maxStalenessMs),
-    atLeastRevision,
+    atLeastRevision: revisionOf('atLeastRevision', atLeastRevision),
     linearizable,
   };
+}
+
+/** For those who call without types. @throws TypeError that names the setting */
+function revisionOf<T extends bigint | undefined>(name: string, revision: T): T {
+  if (revision !== undefined && typeof revision !== 'bigint') throw new TypeError(`${name} is a bigint, such as 12n`);
+  return revision;
 }
 
 export function setRequest(
@@ -76,17 +82,24 @@ export function setRequest(
   value: NativeValue | Value | undefined,
   settings: SetSettings,
 ): SetParameterRequest {
-  return { ...setOperation(key, value, settings), ifRevision: settings.ifRevision, ...writeFields(settings) };
+  return {
+    ...setOperation(key, value, settings),
+    ifRevision: revisionOf('ifRevision', settings.ifRevision),
+    ...writeFields(settings),
+  };
 }
 
 export function deleteRequest(key: string, settings: DeleteSettings): DeleteParameterRequest {
   const { ifRevision, allowMissing = false } = settings;
-  return { key, ifRevision, allowMissing, ...writeFields(settings) };
+  return { key, ifRevision: revisionOf('ifRevision', ifRevision), allowMissing, ...writeFields(settings) };
 }
 
 export function commitRequest(operations: readonly CommitOperation[], settings: CommitSettings): CommitRequest {
   return {
-    conditions: (settings.conditions ?? []).map(({ key, ifRevision }) => ({ key, ifRevision })),
+    conditions: (settings.conditions ?? []).map(({ key, ifRevision }) => ({
+      key,
+      ifRevision: revisionOf('ifRevision', ifRevision),
+    })),
     operations: operations.map(operationOf),
     ...writeFields(settings),
   };

@@ -51,7 +51,7 @@ export function kindOf(value: Value | undefined): Kind {
 
 /**
  * @throws RangeError for an integer beyond 64 bits, a number that is not finite, a duration beyond 10,000 years;
- *   TypeError for a string that has no UTF-8 form
+ *   TypeError for a string that has no UTF-8 form, and for what is no value
  */
 export function toValue(native: NativeValue | Value): Value {
   if (typeof native === 'string') return { kind: { $case: 'stringValue', value: wellFormed(native) } };
@@ -60,10 +60,15 @@ export function toValue(native: NativeValue | Value): Value {
   if (typeof native === 'boolean') return { kind: { $case: 'boolValue', value: native } };
   if (native instanceof Uint8Array) return { kind: { $case: 'bytesValue', value: Buffer.from(native) } };
   if (isList(native)) return { kind: { $case: 'stringListValue', value: { values: native.map(wellFormed) } } };
+  if (typeof native !== 'object' || native === null) throw new TypeError(NO_VALUE);
   if ('json' in native) return { kind: { $case: 'jsonValue', value: wellFormed(native.json) } };
   if ('durationNs' in native) return { kind: { $case: 'durationValue', value: durationOfNs(native.durationNs) } };
+  if (!('kind' in native)) throw new TypeError(NO_VALUE);
   return native;
 }
+
+const NO_VALUE =
+  'a value is a string, bigint, number, boolean, Uint8Array, array of strings, { json: text } or { durationNs: bigint }';
 
 /** @throws TypeError if the value has no kind, because it is newer than this client: never a default */
 export function fromValue(value: Value | undefined): NativeValue {

@@ -277,6 +277,26 @@ describe('client', () => {
     unknown.close();
   });
 
+  it('says to those who call without types what is wrong', async () => {
+    const untyped = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const calls: [RegExp, () => Promise<unknown>][] = [
+      [/a value is a string, bigint/, () => untyped.set!('k', null)],
+      [/a value is a string, bigint/, () => untyped.set!('k', { a: 1 })],
+      [/ifRevision is a bigint/, () => untyped.set!('k', 'v', { ifRevision: 1 })],
+      [/ifRevision is a bigint/, () => untyped.delete!('k', { ifRevision: 1 })],
+      [
+        /ifRevision is a bigint/,
+        () => untyped.commit!([{ delete: 'k' }], { conditions: [{ key: 'k', ifRevision: 0 }] }),
+      ],
+      [/atLeastRevision is a bigint/, () => untyped.get!('k', { atLeastRevision: 7 })],
+    ];
+    for (const [message, call] of calls) {
+      const error = await call().catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(TypeError).with.property('message').that.matches(message);
+    }
+    expect(fake.calls).to.deep.equal([]);
+  });
+
   it('refuses targets and actors that are none', () => {
     for (const target of ['', 'paramd', 'http://x:1', 'a:1,b', '127.0.0.1:1,', 'h:0', 'h:70000']) {
       expect(() => connect({ target }), target).to.throw(TypeError, /target/);

@@ -139,8 +139,8 @@ export interface NearCache {
   readonly defaultsUsed: ReadonlyMap<string, DefaultsUsed>;
 
   /**
-   * Resolves once there are values, and it was asked how old they are: from a server, or, when none was reached in
-   * time, from the snapshot file.
+   * Resolves once there are values, and it was asked how old they are: from a server, or, when none can be reached or
+   * none answers in time, from the snapshot file.
    * @throws NearCacheTimeout with neither; it goes on trying all the same. By default 10 s.
    */
   ready(settings?: WaitSettings): Promise<'CACHE' | 'SNAPSHOT'>;

@@ -65,6 +65,7 @@ class FedNearCache extends Reads implements NearCache {
   /** Why the servers were not reached the last time; undefined: they were. */
   #failure: unknown;
   #hasChecked = false;
+  #hasBroken = false;
   /** No watch is to be had as long as it is. */
   #refusal: ParamdRpcError | undefined;
   #closed: Promise<void> | undefined;
@@ -114,6 +115,9 @@ class FedNearCache extends Reads implements NearCache {
     return this.#conditions.until(
       () => {
         if (this.source === 'CACHE' && this.#hasChecked) return 'CACHE';
+        // Watch and checks have both failed: what the file has need not wait for the servers.
+        if (this.source === 'SNAPSHOT' && this.#hasBroken && this.#checks.failingSinceMs !== undefined)
+          return 'SNAPSHOT';
         if (this.#closed === undefined && this.#refusal === undefined) return undefined;
         return held() ?? this.#timeout('no parameters could be loaded');
       },
@@ -206,13 +210,15 @@ class FedNearCache extends Reads implements NearCache {
   }
 
   #broken(error: ParamdRpcError): void {
+    this.#hasBroken = true;
     this.#failure = error;
-    this.#stallWatch.look();
+    this.#look();
   }
 
   #refused(error: unknown): void {
     const isTold = error instanceof ParamdRpcError;
     const kind = isTold ? error.status : String(error);
+    this.#hasBroken = true;
     this.#failure = error;
     if (isTold && HOPELESS.includes(error.code)) this.#refusal = error;
     if (!this.#refusalsLogged.has(kind)) {

@@ -70,10 +70,13 @@ describe('near cache: snapshot file', () => {
       degraded: true,
     });
     expect(cache.detail('boolean', 'app:none', true)).to.include({ reason: 'MISSING', degraded: true });
-    client.watching.settings.onBroken?.(unavailable(), 100);
-    const ready = cache.ready({ timeoutMs: 200 });
+    const [soon, late] = [cache.ready(), cache.ready({ timeoutMs: 200 })];
     await time.advance(200);
-    expect(await ready).to.equal('SNAPSHOT');
+    expect(await late, 'nothing is heard of the servers').to.equal('SNAPSHOT');
+    client.watching.settings.onBroken?.(unavailable(), 100);
+    await client.check.fail(unavailable());
+    expect(await soon, 'none can be reached').to.equal('SNAPSHOT');
+    await time.advance(300); // another check
 
     const told: string[] = [];
     cache.onChange({ prefix: '' }, ({ key }) => told.push(key));
