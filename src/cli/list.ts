@@ -81,21 +81,18 @@ function showing(io: Io, options: ListOptions): (parameters: readonly Parameter[
   return (parameters) => {
     const heading = headed || parameters.length === 0 ? [] : [['KEY', 'VALUE', 'KIND', 'REVISION', 'UPDATED', 'BY']];
     headed = true;
-    const [first, ...rest] = columns(
-      [...heading, ...parameters.map((parameter) => rowOf(parameter, terminal))],
-      widths,
-    );
+    const [first, ...rest] = columns([...heading, ...parameters.map((parameter) => rowOf(io, parameter))], widths);
     return first === undefined ? [] : [heading.length > 0 ? paint(io, 'bold', first) : first, ...rest];
   };
 }
 
-function rowOf(parameter: Parameter, terminal: boolean): string[] {
-  return [
-    visible(parameter.key),
-    preview(parameter.value, VALUE_CHARACTERS_MAX),
+function rowOf(io: Io, parameter: Parameter): string[] {
+  const { key, value, revision, updateTime, updatedBy } = parameter;
+  const about = [
     kindName(parameter),
-    String(parameter.revision),
-    terminal ? timeAgo(parameter.updateTime) : dateAndTime(parameter.updateTime),
-    visible(parameter.updatedBy),
+    String(revision),
+    io.stdout.isTTY === true ? timeAgo(updateTime) : dateAndTime(updateTime),
+    visible(updatedBy),
   ];
+  return [visible(key), preview(value, VALUE_CHARACTERS_MAX), ...about.map((cell) => paint(io, 'dim', cell))];
 }

@@ -57,7 +57,7 @@ export function timeAgo(time: Timestamp | undefined, nowMs = Date.now()): string
 }
 
 /**
- * Rows with their columns aligned as a terminal shows them; the last one is not padded. Widths only grow from call to
+ * Rows with their columns aligned as a terminal shows them, and no blanks at the end. Widths only grow from call to
  * call with the same array.
  */
 export function columns(rows: readonly (readonly string[])[], widths: number[] = []): string[] {
@@ -67,7 +67,8 @@ export function columns(rows: readonly (readonly string[])[], widths: number[] =
   return rows.map((row) =>
     row
       .map((cell, i) => (i < row.length - 1 ? cell + ' '.repeat((widths[i] ?? 0) - stringWidth(cell)) : cell))
-      .join('  '),
+      .join('  ')
+      .trimEnd(),
   );
 }
 
@@ -78,7 +79,8 @@ export function paint(
   text: string,
   stream: 'stdout' | 'stderr' = 'stdout',
 ): string {
-  return coloured(io.env, io[stream].isTTY === true) ? styleText(style, text, { validateStream: false }) : text;
+  const plain = text === '' || !coloured(io.env, io[stream].isTTY === true);
+  return plain ? text : styleText(style, text, { validateStream: false });
 }
 
 function coloured({ FORCE_COLOR, NO_COLOR, TERM }: Io['env'], terminal: boolean): boolean {

@@ -302,7 +302,7 @@ describe('paramd get, set, delete, list', () => {
 
     it('aligns columns', async () => {
       const lines = (await paramd('list app:')).out.split('\n');
-      expect(lines[0]).to.match(/^app:a {9}1 {11}int_value {5}1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}$/);
+      expect(lines[0]).to.match(/^app:a {9}1 {11}int_value {5}1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
       expect(lines[1]).to.match(/^app:long_key {2}two\\nlines {2}string_value {2}2 {2}/);
       expect(lines).to.have.length(3);
     });
@@ -311,6 +311,17 @@ describe('paramd get, set, delete, list', () => {
       const { out } = await paramd('ls', { tty: true });
       expect(out.startsWith('\u001b[1mKEY  ')).to.equal(true);
       expect((await paramd('ls', { tty: true, env: { NO_COLOR: '1' } })).out).to.match(/^KEY {2,}VALUE/);
+    });
+
+    it('tells values from what is about them by colour', async () => {
+      const { out } = await paramd('ls app:a', { tty: true });
+      const dim = (text: string) => `\u001b[2m${text}\u001b[22m`;
+      expect(out.split('\n')[1])
+        .to.match(/^app:a +1 +/)
+        .and.to.include(dim('int_value'));
+      const plain = await paramd('ls app:a', { tty: true, env: { NO_COLOR: '1' } });
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the colours
+      expect(out.replaceAll(/\u001b\[\d+m/g, '').split('\n')[1]).to.equal(plain.out.split('\n')[1]);
     });
 
     it('prints keys alone, and no more than asked for', async () => {
