@@ -15,7 +15,7 @@ interface Written {
 }
 
 // A server that lives for a second at a time is all that these watches ever see; writes go through a steady replica.
-// PARAMD_TEST_CAMPAIGN=15 makes it a minute of kills.
+// PARAMD_TEST_CAMPAIGN=15 makes it a minute of kills each; npm run test:survival is the first of them.
 describe('a watch of the client over a server that is killed again and again', function () {
   const lastingMs = campaignMs(4_000);
   this.timeout(lastingMs * 3 + 60_000);
