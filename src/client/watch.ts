@@ -75,7 +75,7 @@ export async function* resumingWatch(
           continue;
         }
         const item = itemOf(response, initial);
-        if (item === undefined || (item.kind === 'changes' && item.revision < nextRevision)) continue;
+        if (item === undefined || isKnown(item, nextRevision)) continue;
         if (response.revision !== 0n) nextRevision = response.revision + 1n;
         yield item;
       }
@@ -88,6 +88,12 @@ export async function* resumingWatch(
     settings.signal?.throwIfAborted();
     await pause(retryInMs, settings.signal);
   }
+}
+
+/** From a replica that is behind the one before. A snapshot is never known: it may be of another history. */
+function isKnown({ kind, revision }: WatchItem, nextRevision: bigint): boolean {
+  if (kind === 'snapshot') return false;
+  return revision < (kind === 'changes' ? nextRevision : nextRevision - 1n);
 }
 
 function requestOf(selection: WatchSelection, settings: WatchSettings, startRevision: bigint): WatchRequest {

@@ -1,7 +1,15 @@
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import type { Value } from '../../gen/parameter/v1/parameter.ts';
-import { connect, type ParamdRpcError, type WatchItem, type WatchSettings } from '../../src/client/index.ts';
+import { Parameter, type Value } from '../../gen/parameter/v1/parameter.ts';
+import { type WatchResponse, WatchResponse_Kind } from '../../gen/parameter/v1/parameter_service.ts';
+import {
+  connect,
+  Event_Type,
+  type ParamdRpcError,
+  type WatchItem,
+  type WatchSettings,
+} from '../../src/client/index.ts';
+import { type OpenWatch, resumingWatch } from '../../src/client/watch.ts';
 import { type FakeServer, failure, startFakeServer } from './fake-server.ts';
 
 const value = (text: string): Value => ({ kind: { $case: 'stringValue', value: text } });
@@ -155,5 +163,48 @@ describe('client watch', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(call?.writableLength, 'still on the server').to.be.greaterThan(20);
     for (let i = 0; i < 200; i++) expect(await next()).to.equal(`app:${i} @${i + 1}`);
+  });
+});
+
+describe('resumingWatch', () => {
+  it('does not go back where a replica is behind the one before (C10)', async () => {
+    const changes = (revision: bigint): WatchResponse => {
+      const parameter = Parameter.fromPartial({ key: `k${revision}`, revision });
+      return {
+        events: [{ parameter, previous: undefined, type: Event_Type.TYPE_PUT, revision }],
+        revision,
+        kind: WatchResponse_Kind.KIND_CHANGES,
+      };
+    };
+    const progress = (revision: bigint) => ({ events: [], revision, kind: WatchResponse_Kind.KIND_PROGRESS });
+    const streams = [
+      [progress(4n), changes(5n), progress(9n)],
+      [progress(6n), changes(9n), progress(9n), changes(10n)],
+      [progress(10n), changes(11n)],
+    ];
+    const started: bigint[] = [];
+    const open: OpenWatch = async function* ({ startRevision }) {
+      started.push(startRevision);
+      const stream = streams.shift();
+      if (stream === undefined) throw new Error('that is all');
+      yield* stream;
+    };
+    const seen: string[] = [];
+    const following = (async () => {
+      for await (const { kind, revision } of resumingWatch(open, { prefixes: [''] }, {}, async () => {})) {
+        seen.push(`${kind} ${revision}`);
+      }
+    })();
+    expect(await following.catch((error: Error) => error.message)).to.equal('that is all');
+    expect(seen).to.deep.equal([
+      'progress 4',
+      'changes 5',
+      'progress 9',
+      'progress 9',
+      'changes 10',
+      'progress 10',
+      'changes 11',
+    ]);
+    expect(started).to.deep.equal([0n, 10n, 11n, 12n]);
   });
 });
