@@ -6,7 +6,8 @@ FROM node:${NODE_VERSION}-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json build.ts ./
+COPY tsconfig.json tsconfig.build.json ./
+COPY deploy/build.ts deploy/
 COPY src src
 COPY gen gen
 RUN npm run build
