@@ -3,7 +3,7 @@ import { connect, fromValue, ParamdRpcError } from 'paramd/client';
 const paramd = connect({ target: process.env.PARAMD_TARGET ?? '127.0.0.1:50051', actor: 'ada' });
 
 // 20n is an int, 20 would be a double: the type decides the kind, and a key keeps its kind.
-const first = await paramd.set('checkout:limits:burst', 20n, { labels: new Map([['team', 'checkout']]) });
+const first = await paramd.set('checkout:limits:burst', 20n, { labels: { team: 'checkout' } });
 const { parameter, freshness } = await paramd.get('checkout:limits:burst');
 console.log(fromValue(parameter?.value), 'by', parameter?.updatedBy);
 console.log('reflects my write:', freshness.revision >= first.revision);
