@@ -76,7 +76,7 @@ export async function* resumingWatch(
         }
         const item = itemOf(response, initial);
         if (item === undefined || isKnown(item, nextRevision)) continue;
-        if (response.revision !== 0n) nextRevision = response.revision + 1n;
+        nextRevision = response.revision + 1n;
         yield item;
       }
     } catch (error) {

@@ -76,6 +76,14 @@ describe('client watch', () => {
     ]);
   });
 
+  it('has no gap where it began before the first write of all (C10)', async () => {
+    watch();
+    expect(await next()).to.equal('progress @0');
+    fake.breakWatches(draining());
+    fake.put('app:1', value('1'));
+    expect(await next()).to.equal('app:1 @1');
+  });
+
   it('goes on over many breaks without gap or double', async () => {
     watch();
     await next();
