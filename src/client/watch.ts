@@ -50,6 +50,8 @@ export type OpenWatch = (request: WatchRequest, patient: boolean) => AsyncIterab
 
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 10_000;
+/** Whatever a server asks for: a timer takes more than 24 days for none at all. */
+const RETRY_AFTER_MS_MAX = 60_000;
 
 /**
  * Opens a stream, and another one behind what came whenever it breaks.
@@ -83,7 +85,8 @@ export async function* resumingWatch(
       if (!(error instanceof ParamdRpcError) || !opensAgain(error, settings.initial === true)) throw error;
       broken = error;
     }
-    const retryInMs = Math.max(broken.retryAfterMs ?? 0, jittered(failures));
+    const askedMs = Math.min(broken.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
+    const retryInMs = Math.max(askedMs, jittered(failures));
     settings.onBroken?.(broken, retryInMs);
     settings.signal?.throwIfAborted();
     await pause(retryInMs, settings.signal);

@@ -2,13 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { Parameter, type Value } from '../../gen/parameter/v1/parameter.ts';
 import { type WatchResponse, WatchResponse_Kind } from '../../gen/parameter/v1/parameter_service.ts';
-import {
-  connect,
-  Event_Type,
-  type ParamdRpcError,
-  type WatchItem,
-  type WatchSettings,
-} from '../../src/client/index.ts';
+import { connect, Event_Type, ParamdRpcError, type WatchItem, type WatchSettings } from '../../src/client/index.ts';
 import { type OpenWatch, resumingWatch } from '../../src/client/watch.ts';
 import { type FakeServer, failure, startFakeServer } from './fake-server.ts';
 
@@ -175,6 +169,20 @@ describe('client watch', () => {
 });
 
 describe('resumingWatch', () => {
+  it('waits for a minute where a server asks for more than a timer can take', async () => {
+    const broken: number[] = [];
+    const retryInfo = { retryDelay: { seconds: 10_000_000n, nanos: 0 } };
+    const open: OpenWatch = () => {
+      throw new ParamdRpcError(status.UNAVAILABLE, 'come back next summer', { retryInfo });
+    };
+    const settings = { onBroken: (_: ParamdRpcError, retryInMs: number) => broken.push(retryInMs) };
+    const pause = () => Promise.reject(new Error('that is all'));
+    const failed = await resumingWatch(open, { prefixes: [''] }, settings, pause)
+      .next()
+      .catch((error: Error) => error.message);
+    expect([failed, broken]).to.deep.equal(['that is all', [60_000]]);
+  });
+
   it('does not go back where a replica is behind the one before (C10)', async () => {
     const changes = (revision: bigint): WatchResponse => {
       const parameter = Parameter.fromPartial({ key: `k${revision}`, revision });
