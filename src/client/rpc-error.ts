@@ -67,7 +67,16 @@ export function toRpcError(error: unknown): unknown {
 
 /** Of whatever was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message : textOf(error);
+}
+
+/** Whatever was thrown as text; not everything can be made one. */
+export function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return 'what has no text';
+  }
 }
 
 /** grpc-js wraps the error of a connection in those of its channel and of its balancer. */

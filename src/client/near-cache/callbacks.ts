@@ -1,3 +1,5 @@
+import { callSafely } from './call-safely.ts';
+
 /** What callers gave to be called, in the order they gave it. */
 export class Callbacks<A> {
   readonly #registered = new Set<{ readonly callback: (argument: A) => void }>();
@@ -16,12 +18,7 @@ export class Callbacks<A> {
   /** Those that were there before; what one of them ends is not called any more. */
   call(argument: A, failed: (error: unknown) => void): void {
     for (const registered of [...this.#registered]) {
-      if (!this.#registered.has(registered)) continue;
-      try {
-        registered.callback(argument);
-      } catch (error) {
-        failed(error);
-      }
+      if (this.#registered.has(registered)) callSafely(registered.callback, argument, failed);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { textOf } from '../rpc-error.ts';
 import { Callbacks } from './callbacks.ts';
 import type { Clock } from './clock.ts';
 
@@ -55,6 +56,8 @@ export class Degradation {
     if (isDegraded) log(`near cache: answers may be older than ${maxStalenessMs} ms: ${why()}`);
     else if (this.#hasLapsed) log(`near cache: answers are at most ${maxStalenessMs} ms old again`);
     this.#hasLapsed ||= isDegraded;
-    this.#listeners.call(isDegraded, (error) => log(`near cache: a listener for degraded answers threw ${error}`));
+    this.#listeners.call(isDegraded, (error) =>
+      log(`near cache: a listener for degraded answers threw ${textOf(error)}`),
+    );
   }
 }

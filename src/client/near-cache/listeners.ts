@@ -1,3 +1,4 @@
+import { textOf } from '../rpc-error.ts';
 import { Callbacks } from './callbacks.ts';
 import type { Change, ChangeSelection } from './near-cache.ts';
 
@@ -28,7 +29,7 @@ export class Listeners {
     if (this.#ofKeys.size === 0 && this.#ofPrefixes.size === 0) return;
     for (const change of changes) {
       const { key } = change;
-      const failed = (error: unknown) => this.#log(`near cache: a listener for ${key} threw ${error}`);
+      const failed = (error: unknown) => this.#log(`near cache: a listener for ${key} threw ${textOf(error)}`);
       this.#ofKeys.get(key)?.call(change, failed);
       for (const [prefix, callbacks] of [...this.#ofPrefixes]) {
         if (key.startsWith(prefix)) callbacks.call(change, failed);

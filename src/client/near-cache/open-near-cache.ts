@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { ParamdClient } from '../paramd-client.ts';
-import { messageOf, ParamdRpcError } from '../rpc-error.ts';
+import { messageOf, ParamdRpcError, textOf } from '../rpc-error.ts';
 import type { WatchItem } from '../watch.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Conditions } from './conditions.ts';
@@ -64,6 +64,8 @@ class FedNearCache extends Reads implements NearCache {
   readonly #abort = () => void this.close();
   /** Why the servers were not reached the last time; undefined: they were. */
   #failure: unknown;
+  /** The same of the watch alone: that a check succeeds does not heal it. */
+  #watchFailure: unknown;
   #hasChecked = false;
   #hasBroken = false;
   /** No watch is to be had as long as it is. */
@@ -174,6 +176,8 @@ class FedNearCache extends Reads implements NearCache {
   #take(item: WatchItem): void {
     const changes = this.#apply(item);
     this.#refusal = undefined;
+    if (this.#failure === this.#watchFailure) this.#failure = undefined;
+    this.#watchFailure = undefined;
     if (changes.length > 0 || item.kind === 'snapshot') this.#keeper?.changed();
     this.#staleness.reached(this.#contents.revision);
     this.#listeners.tell(changes);
@@ -205,21 +209,23 @@ class FedNearCache extends Reads implements NearCache {
 
   #checked(failure: unknown): void {
     this.#hasChecked = true;
-    this.#failure = failure;
+    this.#failure = failure ?? this.#watchFailure;
     this.#look();
   }
 
   #broken(error: ParamdRpcError): void {
     this.#hasBroken = true;
     this.#failure = error;
+    this.#watchFailure = error;
     this.#look();
   }
 
   #refused(error: unknown): void {
     const isTold = error instanceof ParamdRpcError;
-    const kind = isTold ? error.status : String(error);
+    const kind = isTold ? error.status : textOf(error);
     this.#hasBroken = true;
     this.#failure = error;
+    this.#watchFailure = error;
     if (isTold && HOPELESS.includes(error.code)) this.#refusal = error;
     if (!this.#refusalsLogged.has(kind)) {
       this.#refusalsLogged.add(kind);

@@ -48,16 +48,18 @@ function parse(text: string): JsonOutcome<JsonValue> {
 
 /** Problems name places and never quote the value, which may be a secret. */
 function validate<T>(schema: StandardSchema<T>, value: unknown): JsonOutcome<T> {
-  let result: StandardResult<T> | Promise<StandardResult<T>>;
   try {
-    result = schema['~standard'].validate(value);
+    const result = schema['~standard'].validate(value);
+    if (!(result instanceof Promise)) return judged(result);
+    result.catch(() => {});
   } catch (error) {
     return { value: undefined, problem: `the schema threw ${error instanceof Error ? error.name : 'something'}` };
   }
-  if (result instanceof Promise) {
-    result.catch(() => {});
-    throw new TypeError('the schema is asynchronous (zod: or has thrown); a read needs one that answers at once');
-  }
+  throw new TypeError('the schema is asynchronous (zod: or has thrown); a read needs one that answers at once');
+}
+
+/** Also throws on what is no result, or cannot be frozen. */
+function judged<T>(result: StandardResult<T>): JsonOutcome<T> {
   if (result.issues === undefined) return { value: frozen(result.value), problem: undefined };
   return { value: undefined, problem: describe(result.issues) || 'the schema refuses it' };
 }

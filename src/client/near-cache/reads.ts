@@ -93,7 +93,8 @@ export abstract class Reads {
     fallback: unknown,
     schema?: StandardSchema<unknown>,
   ): ReadDetail<never> | ReadDetail<unknown> {
-    if (!(kind in KINDS_READ)) throw new TypeError(`detail: ${Object.keys(KINDS_READ).join(', ')}; not ${kind}`);
+    if (!Object.hasOwn(KINDS_READ, kind))
+      throw new TypeError(`detail: ${Object.keys(KINDS_READ).join(', ')}; not ${kind}`);
     const entry = this.#contents.entries.get(key);
     const { source } = this.#contents;
     const { stalenessBoundMs } = this;

@@ -1,3 +1,5 @@
+import { textOf } from '../rpc-error.ts';
+import { callSafely } from './call-safely.ts';
 import type { NearCacheSettings } from './near-cache.ts';
 
 const PREFIXES_MAX = 100;
@@ -61,24 +63,14 @@ export function checkSettings(settings: NearCacheSettings): CheckedSettings {
   if (snapshotFile !== undefined && (typeof snapshotFile !== 'string' || snapshotFile === '')) {
     throw new TypeError('snapshotFile: the path of a file, such as /var/lib/app/parameters.snapshot');
   }
-  const safeLog = withoutThrowing(log, () => {});
+  const safeLog = (line: string) => callSafely(log, line, () => {});
+  const progressFailed = (error: unknown) => safeLog(`near cache: onProgress threw ${textOf(error)}`);
   return {
     prefixes: [...new Set(prefixes)],
     timing: timingOf(maxStalenessMs),
     snapshotFile,
-    onProgress: withoutThrowing(onProgress ?? (() => {}), (error) => safeLog(`near cache: onProgress threw ${error}`)),
+    onProgress: (loaded) => onProgress && callSafely(onProgress, loaded, progressFailed),
     log: safeLog,
-  };
-}
-
-/** What users give is called in the middle of our work. */
-function withoutThrowing<T>(call: (argument: T) => void, failed: (error: unknown) => void): (argument: T) => void {
-  return (argument) => {
-    try {
-      call(argument);
-    } catch (error) {
-      failed(error);
-    }
   };
 }
 

@@ -212,6 +212,20 @@ describe('near cache', () => {
       expect(params.detail('json', 'app:bad', null)).to.include({ reason: 'WRONG_KIND', problem: 'it is no JSON' });
     });
 
+    it('is the default where the schema answers what is no result, or what cannot be frozen', async () => {
+      await openWith({ 'app:j': { json: '1' } });
+      const trap = {
+        get name() {
+          throw new Error('secret');
+        },
+      };
+      for (const result of [undefined, null, { issues: 'none' }, { issues: [null] }, { value: trap }]) {
+        const schema = { '~standard': { version: 1 as const, vendor: 'test', validate: () => result as never } };
+        expect(params.json('app:j', 'default', schema)).to.equal('default');
+        expect(params.detail('json', 'app:j', '', schema).problem).to.match(/^the schema threw \w*Error$/);
+      }
+    });
+
     it('refuses an asynchronous schema', async () => {
       await openWith({ 'app:j': { json: '1' } });
       const asynchronous = z.number().refine(() => Promise.reject(new Error('later')));
@@ -263,6 +277,20 @@ describe('near cache', () => {
       await client.watching.push(changes(put('app:a', 2n, 11n)));
       expect(seen).to.have.length(1);
       expect(log).to.deep.equal(['near cache: a listener for app:a threw Error: mine']);
+    });
+
+    it('go on behind a listener that throws what has no text, and one whose promise rejects', async () => {
+      params.onChange('app:a', () => {
+        throw Object.create(null);
+      });
+      params.onChange('app:a', async () => {
+        throw new Error('later');
+      });
+      params.onChange('app:a', (change) => seen.push(change));
+      await client.watching.push(changes(put('app:a', 2n, 11n)));
+      expect(seen).to.have.length(1);
+      const threw = 'near cache: a listener for app:a threw';
+      expect(log).to.deep.equal([`${threw} what has no text`, `${threw} Error: later`]);
     });
 
     it('are not told any more to a listener that another one has ended', async () => {
@@ -323,6 +351,28 @@ describe('near cache', () => {
       await time.advance(300);
       expect(await error).to.have.property('message', 'no parameters were loaded in time: no token');
       expect(await error).to.have.nested.property('cause.message', 'no token');
+    });
+
+    it('for the first state says why there is no watch, also where checks succeed', async () => {
+      client.head = 10n;
+      open();
+      const waiting = failure(params.ready({ timeoutMs: 3_000 }));
+      await client.watching.fail(new ParamdRpcError(status.RESOURCE_EXHAUSTED, 'too many watches'));
+      await time.advance(3_000);
+      expect(((await waiting) as Error).message).to.equal('no parameters were loaded in time: too many watches');
+    });
+
+    it('goes on where the client fails with what has no text', async () => {
+      open();
+      const waiting = failure(params.ready({ timeoutMs: 1 }));
+      const thrown: unknown = Object.create(null);
+      await client.check.fail(thrown);
+      await client.watching.fail(thrown);
+      await time.advance(1);
+      expect(await waiting).to.have.property('message', 'no parameters were loaded in time: what has no text');
+      expect(log.join()).to.include('no watch can be had: what has no text');
+      await time.advance(1_000);
+      expect(client.watches).to.have.length(2);
     });
 
     it('for the first state lasts as long as it is told to, on the clock of the system too', async () => {

@@ -16,13 +16,13 @@ import type { NearCacheClient } from '../../../src/client/near-cache/open-near-c
 export interface ScriptedWatch {
   readonly settings: WatchSettings;
   push(...items: WatchItem[]): Promise<void>;
-  fail(error: Error): Promise<void>;
+  fail(error: unknown): Promise<void>;
 }
 
 export interface ScriptedCheck {
   readonly settings: ReadSettings;
   answer(revision: bigint, ageMs?: number, degraded?: boolean): Promise<void>;
-  fail(error: Error): Promise<void>;
+  fail(error: unknown): Promise<void>;
 }
 
 /** A client that does what the test says, call by call. */
@@ -79,19 +79,23 @@ export function scriptedClient(): ScriptedClient {
 }
 
 function scriptedWatch(settings: WatchSettings): ScriptedWatch & { items: AsyncIterable<WatchItem> } {
-  const queue: (WatchItem | Error)[] = [];
+  const queue: (() => WatchItem)[] = [];
   let wake = () => {};
-  const put = (...what: (WatchItem | Error)[]) => {
-    queue.push(...what);
+  const put = (...steps: (() => WatchItem)[]) => {
+    queue.push(...steps);
     wake();
     return settled();
   };
-  settings.signal?.addEventListener('abort', () => put(settings.signal?.reason as Error));
+  const push = (...items: WatchItem[]) => put(...items.map((item) => () => item));
+  const fail = (error: unknown) =>
+    put(() => {
+      throw error;
+    });
+  settings.signal?.addEventListener('abort', () => fail(settings.signal?.reason));
   async function* items(): AsyncGenerator<WatchItem> {
     for (;;) {
       const next = queue.shift();
-      if (next instanceof Error) throw next;
-      if (next !== undefined) yield next;
+      if (next !== undefined) yield next();
       else {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -99,7 +103,7 @@ function scriptedWatch(settings: WatchSettings): ScriptedWatch & { items: AsyncI
       }
     }
   }
-  return { settings, items: items(), push: put, fail: put };
+  return { settings, items: items(), push, fail };
 }
 
 export function settled(): Promise<void> {
