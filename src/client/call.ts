@@ -8,7 +8,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { after } from './after.ts';
-import { ParamdRpcError, toRpcError } from './rpc-error.ts';
+import { isWayBroken, ParamdRpcError, toRpcError } from './rpc-error.ts';
 
 /** Of every call. */
 export interface CallSettings {
@@ -41,7 +41,7 @@ const BACKOFF_MIN_MS = 50;
 const ATTEMPT_MIN_MS = 100;
 
 /**
- * Tries again what is worth it: after UNAVAILABLE from the way to paramd, and from paramd itself exactly if it says so
+ * Tries again what is worth it: where the way to paramd broke, and after an error of paramd itself exactly if it says so
  * by RetryInfo. gRPC's own retryPolicy knows nothing of that, and would try until the reason is lost in a
  * DEADLINE_EXCEEDED. Writes may be tried again because each one has a request_id (C8).
  * @throws ParamdRpcError; the signal's reason if it aborts
@@ -69,7 +69,8 @@ export async function unary<Q, S>(
       const waitMs = retryInMs(error, attempt);
       if (waitMs === undefined || attempt === defaults.attemptsMax) throw error;
       if (waitMs + ATTEMPT_MIN_MS > leftMs()) throw error;
-      await sleep(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+      const over = signal === undefined ? defaults.closed : AbortSignal.any([signal, defaults.closed]);
+      await sleep(waitMs, undefined, { signal: over }).catch(throwIfOver);
     }
   }
 }
@@ -112,7 +113,7 @@ async function inTime<T>(made: T | Promise<T>, timeoutMs: number, signal: AbortS
 function retryInMs(error: unknown, attempt: number): number | undefined {
   if (!(error instanceof ParamdRpcError)) return undefined;
   const jitterMs = Math.random() * BACKOFF_MIN_MS * 2 ** attempt;
-  if (error.reason === undefined) return error.code === status.UNAVAILABLE ? jitterMs : undefined;
+  if (error.reason === undefined) return isWayBroken(error) ? jitterMs : undefined;
   return error.retryAfterMs === undefined ? undefined : error.retryAfterMs + jitterMs;
 }
 

@@ -58,6 +58,19 @@ export function clientClosed(): ParamdRpcError {
   return new ParamdRpcError(status.FAILED_PRECONDITION, 'this client is closed');
 }
 
+/**
+ * The way to paramd broke under the call, which can be tried again: whatever paramd itself says has a reason. CANCELLED
+ * is by the other side, or for want of a connection; who cancels here gets the reason of the signal.
+ */
+export function isWayBroken({ code, reason, message }: ParamdRpcError): boolean {
+  if (reason !== undefined) return false;
+  return [status.UNAVAILABLE, status.CANCELLED].includes(code) || isReset(code, message);
+}
+
+function isReset(code: number, message: string): boolean {
+  return code === status.INTERNAL && message.includes('RST_STREAM');
+}
+
 /** What grpc-js throws, as ParamdRpcError; all else as it is. */
 export function toRpcError(error: unknown): unknown {
   if (!isServiceError(error)) return error;

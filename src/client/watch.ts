@@ -8,7 +8,7 @@ import type { Event, Parameter } from '../../gen/parameter/v1/parameter.ts';
 import type { WatchRequest, WatchResponse } from '../../gen/parameter/v1/parameter_service.ts';
 import { WatchResponse_Kind as Kind } from '../../gen/parameter/v1/parameter_service.ts';
 import { durationOfMs } from './duration.ts';
-import { ParamdRpcError } from './rpc-error.ts';
+import { isWayBroken, ParamdRpcError } from './rpc-error.ts';
 
 /** Keys and prefixes, 1 to 100 together; the prefix '' is everything. */
 export interface WatchSelection {
@@ -123,8 +123,9 @@ function itemOf({ kind, events, revision }: WatchResponse, initial: Parameter[])
   }
 }
 
-/** Whether the next stream can go on where this one broke. A failure without reason is not paramd's but the way's. */
+/** Whether the next stream can go on where this one broke. */
 function opensAgain(error: ParamdRpcError, initial: boolean): boolean {
+  if (isWayBroken(error)) return true;
   switch (error.code) {
     case status.UNAVAILABLE:
       return true;
@@ -133,10 +134,6 @@ function opensAgain(error: ParamdRpcError, initial: boolean): boolean {
       return initial;
     case status.RESOURCE_EXHAUSTED:
       return error.retryAfterMs !== undefined;
-    case status.CANCELLED: // by the server: this reader stood still for too long
-      return error.reason === undefined;
-    case status.INTERNAL:
-      return error.reason === undefined && error.message.includes('RST_STREAM');
     default:
       return false;
   }

@@ -1,6 +1,7 @@
 import { type ClientUnaryCall, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { type Unary, unary } from '../../src/client/call.ts';
+import { failure } from './fake-server.ts';
 
 const DEFAULTS = {
   metadata: () => new Metadata(),
@@ -15,6 +16,35 @@ describe('a unary call', () => {
     Date.now = wallMs;
   });
 
+  for (const [code, details] of [
+    [status.UNAVAILABLE, 'no connection'],
+    [status.CANCELLED, 'Call cancelled'],
+    [status.INTERNAL, 'Received RST_STREAM with code 2'],
+  ] as const) {
+    it(`is tried again where the way broke under it: ${status[code]}`, async () => {
+      const requests: string[] = [];
+      const start: Unary<string, string> = (request, _metadata, _options, callback) => {
+        if (requests.push(request) === 1) callback(serviceError(code, details), '');
+        else callback(null, 'answer');
+        return {} as ClientUnaryCall;
+      };
+      expect(await unary(start, 'the same', {}, DEFAULTS)).to.equal('answer');
+      expect(requests).to.deep.equal(['the same', 'the same']);
+    });
+  }
+
+  it('ends with its client while it waits to be tried again', async () => {
+    const closing = new AbortController();
+    const start: Unary<string, string> = (_request, _metadata, _options, callback) => {
+      const error = failure(status.UNAVAILABLE, 'DRAINING', {}, { retryMs: 3_600_000 });
+      callback(error as ServiceError, '');
+      setImmediate(() => closing.abort(new Error('closed')));
+      return {} as ClientUnaryCall;
+    };
+    const call = unary(start, '', { timeoutMs: 7_200_000 }, { ...DEFAULTS, closed: closing.signal });
+    expect(await call.catch((error: Error) => error.message)).to.equal('closed');
+  });
+
   it('gets no more time from a wall clock that is put back', async () => {
     const timesMs: number[] = [];
     const start: Unary<string, string> = (_request, _metadata, { deadline }, callback) => {
@@ -22,7 +52,7 @@ describe('a unary call', () => {
       if (timesMs.length > 1) callback(null, 'answer');
       else {
         Date.now = () => wallMs() - 3_600_000;
-        callback(unavailable(), '');
+        callback(serviceError(status.UNAVAILABLE, 'no connection'), '');
       }
       return {} as ClientUnaryCall;
     };
@@ -32,7 +62,6 @@ describe('a unary call', () => {
   });
 });
 
-function unavailable(): ServiceError {
-  const details = { code: status.UNAVAILABLE, details: 'no connection', metadata: new Metadata() };
-  return Object.assign(new Error('no connection'), details);
+function serviceError(code: status, details: string): ServiceError {
+  return Object.assign(new Error(details), { code, details, metadata: new Metadata() });
 }
