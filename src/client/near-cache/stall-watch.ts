@@ -26,6 +26,8 @@ export class StallWatch {
   readonly #options: StallWatchOptions;
   #cancelTimer = () => {};
   #reopened = 0;
+  /** Checks have failed since then, or did the last time that was looked. */
+  #outageSinceMs: number | undefined;
   /** Until then nothing that was late counts: this process stood still. */
   #awakeSinceMs = Number.NEGATIVE_INFINITY;
   #isClosed = false;
@@ -38,6 +40,7 @@ export class StallWatch {
   look(): void {
     this.#cancelTimer();
     if (this.#isClosed) return;
+    this.#noteOutage();
     const dueMs = this.#dueMs();
     if (dueMs === undefined) {
       this.#reopened = 0;
@@ -67,6 +70,15 @@ export class StallWatch {
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer();
+  }
+
+  /** After an outage the watch is as little patient as at first: what was opened in vain says nothing any more. */
+  #noteOutage(): void {
+    const { checks, clock, timing } = this.#options;
+    const sinceMs = this.#outageSinceMs;
+    this.#outageSinceMs = checks.failingSinceMs;
+    if (sinceMs === undefined || this.#outageSinceMs !== undefined) return;
+    if (clock.nowMs() - sinceMs >= timing.maxStalenessMs) this.#reopened = 0;
   }
 
   /** When the watch counts as stalled unless it is heard of. Undefined: nothing speaks against it. */

@@ -650,6 +650,17 @@ describe('near cache', () => {
       expect(client.watches.length).to.be.within(2, 3);
     });
 
+    it('is opened again soon after an outage, however often it was in vain', async () => {
+      await openWith({ 'app:a': 1n });
+      client.head = undefined;
+      await time.advance(600_000);
+      const inVain = client.watches.length;
+      await client.check.fail(unavailable());
+      client.head = 20n;
+      await time.advance(4_000);
+      expect(client.watches.length).to.be.greaterThan(inVain);
+    });
+
     it('is opened again when the servers do not know its revision', async () => {
       await openWith({}, 10n);
       client.head = undefined;
