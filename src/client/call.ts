@@ -8,6 +8,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { after } from './after.ts';
+import { msOf } from './argument-checks.ts';
 import { isWayBroken, ParamdRpcError, toRpcError } from './rpc-error.ts';
 
 /** Of every call. */
@@ -38,7 +39,9 @@ export type Unary<Q, S> = (
 
 const BACKOFF_MIN_MS = 50;
 /** With less time left an attempt would only replace a telling error by DEADLINE_EXCEEDED. */
-const ATTEMPT_MIN_MS = 100;
+const ATTEMPT_MS_MIN = 100;
+/** 24 days: servers on Node take what is a little longer for the past. */
+const ATTEMPT_MS_MAX = 24 * 86_400_000;
 
 /**
  * Tries again what is worth it: where the way to paramd broke, and after an error of paramd itself exactly if it says so
@@ -53,7 +56,7 @@ export async function unary<Q, S>(
   defaults: CallDefaults,
 ): Promise<S> {
   const { signal, timeoutMs = defaults.timeoutMs } = settings;
-  const endsAtMs = performance.now() + timeoutMs; // a wall clock that is put back must not prolong it
+  const endsAtMs = performance.now() + msOf('timeoutMs', timeoutMs); // a wall clock that is put back must not prolong it
   const leftMs = () => endsAtMs - performance.now();
   const throwIfOver = () => {
     signal?.throwIfAborted();
@@ -68,7 +71,7 @@ export async function unary<Q, S>(
     } catch (error) {
       const waitMs = retryInMs(error, attempt);
       if (waitMs === undefined || attempt === defaults.attemptsMax) throw error;
-      if (waitMs + ATTEMPT_MIN_MS > leftMs()) throw error;
+      if (waitMs + ATTEMPT_MS_MIN > leftMs()) throw error;
       const over = signal === undefined ? defaults.closed : AbortSignal.any([signal, defaults.closed]);
       await sleep(waitMs, undefined, { signal: over }).catch(throwIfOver);
     }
@@ -84,7 +87,8 @@ function attemptOnce<Q, S>(
 ): Promise<S> {
   return new Promise((resolve, reject) => {
     const cancel = () => call.cancel();
-    const call = start(request, metadata, { deadline: Date.now() + timeoutMs }, (error, response) => {
+    const deadline = Date.now() + Math.min(timeoutMs, ATTEMPT_MS_MAX);
+    const call = start(request, metadata, { deadline }, (error, response) => {
       signal?.removeEventListener('abort', cancel);
       if (error === null) resolve(response);
       else reject(signal?.aborted ? signal.reason : toRpcError(error));

@@ -21,6 +21,7 @@ const SERVICE_CONFIG = { loadBalancingConfig: [{ round_robin: {} }] };
  * @throws TypeError that says what is wrong with it
  */
 export function resolvable(target: string): string {
+  if (typeof target !== 'string') throw new TypeError('target is host:port, such as 127.0.0.1:50051');
   if (/^(dns|ipv4|ipv6|unix|xds):/.test(target)) return target;
   const targets = target.split(',').map((part) => part.trim());
   for (const each of targets) checkTarget(each);

@@ -2,6 +2,7 @@ import { Metadata, type MetadataValue, status } from '@grpc/grpc-js';
 import { CacheServiceClient } from '../../gen/parameter/v1/cache_service.ts';
 import type { Freshness } from '../../gen/parameter/v1/freshness.ts';
 import { type ListParametersResponse, ParameterServiceClient } from '../../gen/parameter/v1/parameter_service.ts';
+import { msOf } from './argument-checks.ts';
 import { type CallDefaults, responses, type Unary, unary } from './call.ts';
 import { channelCredentials, channelOptions, resolvable, type TlsSettings } from './channel.ts';
 import { checkHealth } from './health.ts';
@@ -58,7 +59,7 @@ export function connect(settings: ConnectSettings): ParamdClient {
   const closing = new AbortController();
   const defaults: CallDefaults = {
     metadata: metadataOf(actor, metadata),
-    timeoutMs,
+    timeoutMs: msOf('timeoutMs', timeoutMs),
     attemptsMax: ATTEMPTS_MAX,
     closed: closing.signal,
   };

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import type { ReadConsistency } from '../../gen/parameter/v1/freshness.ts';
 import type { Value } from '../../gen/parameter/v1/parameter.ts';
 import type {
@@ -8,6 +9,7 @@ import type {
   SetOperation,
   SetParameterRequest,
 } from '../../gen/parameter/v1/parameter_service.ts';
+import { keyOf, msOf, revisionOf } from './argument-checks.ts';
 import type { CallSettings } from './call.ts';
 import { durationOfMs } from './duration.ts';
 import { type NativeValue, toValue } from './values.ts';
@@ -65,16 +67,10 @@ export function consistencyOf(settings: ReadSettings): ReadConsistency | undefin
   const { maxStalenessMs, atLeastRevision = 0n, linearizable = false } = settings;
   if (maxStalenessMs === undefined && atLeastRevision === 0n && !linearizable) return undefined;
   return {
-    maxStaleness: maxStalenessMs === undefined ? undefined : durationOfMs(maxStalenessMs),
+    maxStaleness: durationOf('maxStalenessMs', maxStalenessMs),
     atLeastRevision: revisionOf('atLeastRevision', atLeastRevision),
     linearizable,
   };
-}
-
-/** For those who call without types. @throws TypeError that names the setting */
-function revisionOf<T extends bigint | undefined>(name: string, revision: T): T {
-  if (revision !== undefined && typeof revision !== 'bigint') throw new TypeError(`${name} is a bigint, such as 12n`);
-  return revision;
 }
 
 export function setRequest(
@@ -91,13 +87,13 @@ export function setRequest(
 
 export function deleteRequest(key: string, settings: DeleteSettings): DeleteParameterRequest {
   const { ifRevision, allowMissing = false } = settings;
-  return { key, ifRevision: revisionOf('ifRevision', ifRevision), allowMissing, ...writeFields(settings) };
+  return { key: keyOf(key), ifRevision: revisionOf('ifRevision', ifRevision), allowMissing, ...writeFields(settings) };
 }
 
 export function commitRequest(operations: readonly CommitOperation[], settings: CommitSettings): CommitRequest {
   return {
     conditions: (settings.conditions ?? []).map(({ key, ifRevision }) => ({
-      key,
+      key: keyOf(key),
       ifRevision: revisionOf('ifRevision', ifRevision),
     })),
     operations: operations.map(operationOf),
@@ -109,19 +105,24 @@ function operationOf(operation: CommitOperation): Operation {
   if ('set' in operation) {
     return { operation: { $case: 'set', value: setOperation(operation.set, operation.value, operation) } };
   }
+  if (!('delete' in operation)) throw new TypeError('an operation is { set: key, value, … } or { delete: key, … }');
   const { delete: key, allowMissing = false } = operation;
-  return { operation: { $case: 'delete', value: { key, allowMissing } } };
+  return { operation: { $case: 'delete', value: { key: keyOf(key), allowMissing } } };
 }
 
 function setOperation(key: string, value: NativeValue | Value | undefined, contents: SetContents): SetOperation {
   return {
-    key,
+    key: keyOf(key),
     value: value === undefined ? undefined : toValue(value),
-    cacheTtl: contents.cacheTtlMs === undefined ? undefined : durationOfMs(contents.cacheTtlMs),
+    cacheTtl: durationOf('cacheTtlMs', contents.cacheTtlMs),
     labels: mapOf(contents.labels ?? {}),
     removeLabels: [...(contents.removeLabels ?? [])],
     allowKindChange: contents.allowKindChange ?? false,
   };
+}
+
+function durationOf(name: string, ms: number | undefined): Duration | undefined {
+  return ms === undefined ? undefined : durationOfMs(msOf(name, ms));
 }
 
 function mapOf(labels: Labels): Map<string, string> {

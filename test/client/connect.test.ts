@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import { Metadata, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { connect, ParamdRpcError } from '../../src/client/index.ts';
+import { type ConnectSettings, connect, ParamdRpcError } from '../../src/client/index.ts';
 import { type FakeServer, failure, startFakeServer } from './fake-server.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<ParamdRpcError> {
@@ -277,6 +277,12 @@ describe('client', () => {
     unknown.close();
   });
 
+  it('waits for weeks if it is told to', async () => {
+    for (const timeoutMs of [2 ** 31 + 1000, 3.6e9, Number.POSITIVE_INFINITY]) {
+      expect((await client.set('k', 'v', { timeoutMs })).key).to.equal('k');
+    }
+  });
+
   it('says to those who call without types what is wrong', async () => {
     const untyped = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     const calls: [RegExp, () => Promise<unknown>][] = [
@@ -288,6 +294,12 @@ describe('client', () => {
         /ifRevision is a bigint/,
         () => untyped.commit!([{ delete: 'k' }], { conditions: [{ key: 'k', ifRevision: 0 }] }),
       ],
+      [/a key is a string/, () => untyped.set!(undefined, 'v')],
+      [/a key is a string/, () => untyped.delete!(undefined)],
+      [/an operation is/, () => untyped.commit!([{ put: 'k', value: 'v' }])],
+      [/timeoutMs is a number/, () => untyped.get!('k', { timeoutMs: Number.NaN })],
+      [/maxStalenessMs is a number/, () => untyped.get!('k', { maxStalenessMs: Number.NaN })],
+      [/cacheTtlMs is a number/, () => untyped.set!('k', 'v', { cacheTtlMs: '1s' })],
       [/atLeastRevision is a bigint/, () => untyped.get!('k', { atLeastRevision: 7 })],
     ];
     for (const [message, call] of calls) {
@@ -298,6 +310,8 @@ describe('client', () => {
   });
 
   it('refuses targets and actors that are none', () => {
+    expect(() => connect({} as ConnectSettings)).to.throw(TypeError, /target is host:port/);
+    expect(() => connect({ target: 'a:1', timeoutMs: Number.NaN })).to.throw(TypeError, /timeoutMs/);
     for (const target of ['', 'paramd', 'http://x:1', 'a:1,b', '127.0.0.1:1,', 'h:0', 'h:70000']) {
       expect(() => connect({ target }), target).to.throw(TypeError, /target/);
     }
