@@ -46,6 +46,13 @@ export class Degradation {
     this.#tell(isDegraded);
   }
 
+  /** Nothing is known from the start on, so that there is no change to tell of. */
+  unreached(): void {
+    if (this.#isClosed || this.#hasLapsed || !this.#wasDegraded) return;
+    this.#hasLapsed = true;
+    this.#options.log(`near cache: no server has answered yet: ${this.#options.why()}; trying on`);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer();

@@ -106,7 +106,10 @@ class FedNearCache extends Reads implements NearCache {
     const done = (failure: unknown) => this.#checked(failure);
     const checks = new HeadChecks({ client, staleness, timing, clock, position, done });
     this.#checks = checks;
-    const reopening = () => log('near cache: the watch stands still; opening another one');
+    const reopening = () => {
+      if (position() === undefined) degradation.unreached();
+      else log('near cache: the watch stands still; opening another one');
+    };
     this.#stallWatch = new StallWatch({ feed, checks, staleness, timing, clock, position, reopening });
     this.#signal = signal;
     this.#open();
@@ -210,6 +213,7 @@ class FedNearCache extends Reads implements NearCache {
   #checked(failure: unknown): void {
     this.#hasChecked = true;
     this.#failure = failure ?? this.#watchFailure;
+    if (failure !== undefined && this.#refusal === undefined) this.#degradation.unreached();
     this.#look();
   }
 

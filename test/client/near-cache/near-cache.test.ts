@@ -406,6 +406,15 @@ describe('near cache', () => {
       expect(await params.ready()).to.equal('CACHE');
     });
 
+    it('is told of once where no server answers from the start on', async () => {
+      open();
+      client.watching.settings.onBroken?.(unavailable(), 100);
+      await client.check.fail(unavailable());
+      await time.advance(10_000);
+      expect(log.filter((line) => line.includes('no server has answered yet'))).to.have.length(1);
+      expect(log.filter((line) => line.includes('stands still'))).to.deep.equal([]);
+    });
+
     it('for a revision', async () => {
       await openWith({}, 5n);
       await params.atLeast(5n);
