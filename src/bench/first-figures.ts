@@ -7,6 +7,7 @@ import { openBarePostgres } from './compare/bare-postgres.ts';
 import { fillWorld } from './compare/bench-world.ts';
 import { measureReads, measureWrites, READ_CONNECTIONS, WRITE_CONNECTIONS } from './compare/courses.ts';
 import { type Facts, report } from './compare/report.ts';
+import { interruption } from './interruption.ts';
 import { startThrowawayServers, type ThrowawayServers } from './throwaway-servers.ts';
 
 const USAGE = `npm run bench -- [options]
@@ -36,14 +37,12 @@ if (given.help) console.log(USAGE);
 else await main();
 
 async function main(): Promise<void> {
-  const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => interruption.abort(new Error(signal)));
+  const interrupted = interruption();
   const course: Course = {
     inFlight: given['in-flight'].split(',').map(Number),
     rounds: Number(given.rounds),
     seconds: Number(given.seconds),
-    signal: interruption.signal,
+    signal: interrupted,
   };
   const servers = await startThrowawayServers({
     valkeyPackage: resolve('.paramd', 'valkey', 'package'),
@@ -57,7 +56,7 @@ async function main(): Promise<void> {
     if (given.only !== 'reads') figures.push(...(await measureWrites(world, course, given.profile)));
     console.log(given.json ? JSON.stringify({ facts, figures }) : report(facts, figures));
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!interrupted.aborted) throw error;
     process.exitCode = 130;
   } finally {
     await servers.close();

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { connect } from '../client/index.ts';
 import { type BenchServer, startBenchServer } from './bench-server.ts';
+import { interruption } from './interruption.ts';
 import { measureApart, whileIdle } from './near-cache/measure-apart.ts';
 import { type NearCacheFigures, nearCacheReport } from './near-cache/near-cache-report.ts';
 import { writeNumbers } from './near-cache/numbers.ts';
@@ -44,9 +45,7 @@ if (given.help) console.log(USAGE);
 else await main();
 
 async function main(): Promise<void> {
-  const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => interruption.abort(new Error(signal)));
+  const interrupted = interruption();
   const folder = mkdtempSync(join(tmpdir(), 'paramd-near-cache-'));
   const servers = await startThrowawayServers({
     valkeyPackage: resolve('.paramd', 'valkey', 'package'),
@@ -56,10 +55,10 @@ async function main(): Promise<void> {
   try {
     const env = { DATABASE_URL: servers.postgres.url, VALKEY_URL: servers.valkey?.url ?? '', ...ANY_PORT };
     server = await startBenchServer({ kind: 'replica', env });
-    const figures = await measured(server, join(folder, 'parameters.snapshot'), interruption.signal);
+    const figures = await measured(server, join(folder, 'parameters.snapshot'), interrupted);
     console.log(given.json ? JSON.stringify(figures) : nearCacheReport(figures));
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!interrupted.aborted) throw error;
     process.exitCode = 130;
   } finally {
     await server?.stop();

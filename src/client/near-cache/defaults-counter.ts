@@ -2,10 +2,23 @@ import type { DefaultsUsed, ReadReason } from './near-cache.ts';
 
 const KEYS_MAX = 10_000;
 
-interface Used {
-  count: number;
+class Used implements DefaultsUsed {
+  count = 0;
   reason: ReadReason;
-  readonly logged: Set<ReadReason>;
+  readonly #known = new Set<ReadReason>();
+
+  constructor(reason: ReadReason) {
+    this.reason = reason;
+  }
+
+  /** @returns whether it is the first time for this reason */
+  add(reason: ReadReason): boolean {
+    this.count++;
+    this.reason = reason;
+    const isFirst = !this.#known.has(reason);
+    this.#known.add(reason);
+    return isFirst;
+  }
 }
 
 /** Counts the defaults that stood in, and says so once per key and reason. */
@@ -24,12 +37,7 @@ export class DefaultsCounter {
 
   count(key: string, reason: ReadReason, problem: string): void {
     const used = this.#byKey.get(key) ?? this.#register(key, reason);
-    if (used === undefined) return;
-    used.count++;
-    used.reason = reason;
-    if (used.logged.has(reason)) return;
-    used.logged.add(reason);
-    this.#log(`near cache: default used for ${key}: ${problem} (${reason})`);
+    if (used?.add(reason)) this.#log(`near cache: default used for ${key}: ${problem} (${reason})`);
   }
 
   #register(key: string, reason: ReadReason): Used | undefined {
@@ -38,7 +46,7 @@ export class DefaultsCounter {
       this.#isFull = true;
       return undefined;
     }
-    const used = { count: 0, reason, logged: new Set<ReadReason>() };
+    const used = new Used(reason);
     this.#byKey.set(key, used);
     return used;
   }

@@ -67,7 +67,6 @@ class FedNearCache extends Reads implements NearCache {
   /** The same of the watch alone: that a check succeeds does not heal it. */
   #watchFailure: unknown;
   #hasChecked = false;
-  #hasBroken = false;
   /** No watch is to be had as long as it is. */
   #refusal: ParamdRpcError | undefined;
   #closed: Promise<void> | undefined;
@@ -121,8 +120,7 @@ class FedNearCache extends Reads implements NearCache {
       () => {
         if (this.source === 'CACHE' && this.#hasChecked) return 'CACHE';
         // Watch and checks have both failed: what the file has need not wait for the servers.
-        if (this.source === 'SNAPSHOT' && this.#hasBroken && this.#checks.failingSinceMs !== undefined)
-          return 'SNAPSHOT';
+        if (this.source === 'SNAPSHOT' && this.#isCutOff()) return 'SNAPSHOT';
         if (this.#closed === undefined && this.#refusal === undefined) return undefined;
         return held() ?? this.#timeout('no parameters could be loaded');
       },
@@ -218,7 +216,6 @@ class FedNearCache extends Reads implements NearCache {
   }
 
   #broken(error: ParamdRpcError): void {
-    this.#hasBroken = true;
     this.#failure = error;
     this.#watchFailure = error;
     this.#look();
@@ -227,7 +224,6 @@ class FedNearCache extends Reads implements NearCache {
   #refused(error: unknown): void {
     const isTold = error instanceof ParamdRpcError;
     const kind = isTold ? error.status : textOf(error);
-    this.#hasBroken = true;
     this.#failure = error;
     this.#watchFailure = error;
     if (isTold && HOPELESS.includes(error.code)) this.#refusal = error;
@@ -243,6 +239,10 @@ class FedNearCache extends Reads implements NearCache {
     this.#conditions.look();
     this.#degradation.look();
     this.#stallWatch.look();
+  }
+
+  #isCutOff(): boolean {
+    return this.#watchFailure !== undefined && this.#checks.failingSinceMs !== undefined;
   }
 
   #whyDegraded(): string {

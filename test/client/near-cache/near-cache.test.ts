@@ -598,6 +598,14 @@ describe('near cache', () => {
   });
 
   describe('feed', () => {
+    it('lets go of a snapshot that it has taken over, for the next item may be long in coming', async () => {
+      open();
+      const item = snapshot(1n, { 'app:a': 7n });
+      await client.watching.push(item);
+      expect(params.number('app:a', 0)).to.equal(7);
+      expect(item).to.have.property('parameters').that.is.empty;
+    });
+
     it('is opened again behind what is known when it stands still while a check tells of more', async () => {
       await openWith({ 'app:a': 1n }, 10n);
       client.head = 12n;
