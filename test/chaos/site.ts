@@ -1,0 +1,88 @@
+import type { Rpc } from '../e2e/rpc.ts';
+import type { TestProxy } from '../support/proxy.ts';
+import type { TestServer } from '../support/servers.ts';
+
+/** What a fault has before it: real processes, with a proxy on every link between them. */
+export interface Site {
+  readonly replicas: readonly SiteReplica[];
+  readonly postgres: SitePostgres;
+  readonly valkey: SiteValkey;
+  /** Called by faults to tell what they do, with its time: part of the trace of a run. */
+  tell(line: string): void;
+  /** Numbers for the report. */
+  note(name: string, value: number, unit: 'ms' | 'count' | 'ratio' | 'bytes'): void;
+  /** Milliseconds of the recorder's clock. */
+  nowMs(): number;
+  /** Stops everything that was started, also after a failure. */
+  close(): Promise<void>;
+}
+
+export interface SiteOptions {
+  /** Default 3. */
+  readonly replicas?: number;
+  /** Environment of the replicas, over the site's own. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Default none. Streaming replication, by way of a proxy. */
+  readonly standbys?: readonly ('asynchronous' | 'synchronous')[];
+  /** Of the primary, as by `-c name=value`. */
+  readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** Default true: with fsync, as in production. */
+  readonly durable?: boolean;
+  /** Default false: Valkey has a replica, by way of a proxy. */
+  readonly valkeyReplica?: boolean;
+  readonly valkeySettings?: Readonly<Record<string, string>>;
+  /** Faults of start: neither are replicas started nor is there traffic until the fault does it. Default true. */
+  readonly startReplicas?: boolean;
+}
+
+/** One `paramd serve`, in a process of its own that keeps its listening address over its lives. */
+export interface SiteReplica {
+  readonly name: string;
+  /** By way of `links.clients`: what the traffic uses. */
+  readonly rpc: Rpc;
+  /** Past the proxies. */
+  readonly direct: Rpc;
+  readonly links: {
+    /** Clients to this replica. */
+    readonly clients: TestProxy;
+    /** This replica to PostgreSQL. */
+    readonly store: TestProxy;
+    /** This replica to Valkey. */
+    readonly valkey: TestProxy;
+  };
+  readonly pid: number;
+  /** Lines of the log, parsed, of all its lives. */
+  readonly log: readonly { readonly msg: string; readonly level?: unknown }[];
+  /** SIGKILL; an exit that was not announced by kill or stop fails the run. */
+  kill(): Promise<void>;
+  /** SIGTERM, and waits. @returns "exit code 0", or the signal */
+  stop(): Promise<string>;
+  /** Again, on the same address. Resolves once it is ready. @returns ms from the start until /readyz said so */
+  start(settings?: Readonly<Record<string, string>>): Promise<number>;
+  /** SIGSTOP, SIGCONT. */
+  freeze(): void;
+  thaw(): void;
+  /** Of /metrics: `paramd_store_loads_total`. Sum over its labels. */
+  metric(name: string): Promise<number>;
+}
+
+export interface SitePostgres {
+  /** The one that the links lead to. */
+  readonly primary: TestServer;
+  readonly standbys: readonly TestServer[];
+  /** Replication from the primary. */
+  readonly replication: readonly TestProxy[];
+  /** Straight to the present primary, past every proxy: for faults and for the truth. */
+  readonly url: string;
+  /** Makes a standby the primary and leads all links to it. The old one is dead or cut off by then. @returns when it took writes */
+  promote(standby: number): Promise<number>;
+  /** Leads every link to this server from now on; open connections break. */
+  lead(to: TestServer): void;
+}
+
+export interface SiteValkey {
+  readonly server: TestServer;
+  readonly replica: TestServer | undefined;
+  readonly replication: TestProxy | undefined;
+  lead(to: TestServer): void;
+}
