@@ -90,4 +90,20 @@ describe('the proxy for fault tests', () => {
     await closed(next);
     expect(next.bytesRead).to.equal(0);
   });
+
+  it('leads to another server, and breaks what is connected to the former one', async () => {
+    const other = createServer((socket) => socket.on('error', () => {}).end('other')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      const { socket } = await client();
+      const broken = closed(socket);
+      proxy.lead((other.address() as AddressInfo).port);
+      await broken;
+      const next = await client();
+      await closed(next.socket);
+      expect(next.received()).to.equal('other');
+    } finally {
+      other.close();
+    }
+  });
 });

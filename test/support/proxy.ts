@@ -19,6 +19,8 @@ export interface TestProxy {
   readonly connections: number;
   /** The same address, but by way of the proxy. */
   through(url: string): string;
+  /** To another server from now on, as when an address has moved. Connections to the former one break. */
+  lead(targetPort: number): void;
   close(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ interface Link {
 /** Between a client and a server on the loopback. */
 export async function startProxy(targetPort: number): Promise<TestProxy> {
   let mode: ProxyMode = 'pass';
+  let leadsTo = targetPort;
   let flow = Promise.withResolvers<void>();
   flow.resolve();
   const links = new Set<Link>();
@@ -39,7 +42,7 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       client.resetAndDestroy();
       return;
     }
-    const target = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const target = connect({ port: leadsTo, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     const link: Link = { sockets: [client, target], lost: mode === 'blackhole' };
     links.add(link);
     client.setNoDelay(true);
@@ -91,6 +94,11 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       const by = new URL(url);
       by.port = String(port);
       return by.href;
+    },
+    lead: (toPort) => {
+      if (toPort === leadsTo) return;
+      leadsTo = toPort;
+      breakAll();
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
