@@ -7,7 +7,7 @@ import type { SharedCache } from '../ports/shared-cache.ts';
 import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Call, Consistency, ListRequest, ParamdCore, Status, WarmRequest, WatchSpec } from './api.ts';
-import { type AuditResult, audit } from './audit.ts';
+import { Auditor, type AuditResult } from './audit/auditor.ts';
 import { BatchRead } from './cache/batch-read.ts';
 import { CacheView } from './cache/cache-view.ts';
 import { Lease } from './cache/lease.ts';
@@ -69,7 +69,7 @@ export const CORE_LIMITS: CoreLimits = {
 };
 
 export interface RunningCore extends ParamdCore {
-  /** Compares some cached entries with the store. */
+  /** Compares some cached entries of both tiers with the store. */
   audit(): Promise<AuditResult>;
   /** Ends reading the log; calls in flight see what they have. */
   stop(): Promise<void>;
@@ -106,6 +106,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   const batchRead = new BatchRead({ ...common, shared: sharedCache });
   const listing = new Listing({ reads, view, tailer, clock, stalenessMs });
   const writePath = new WritePath({ store, bus, view, tailer, clock, telemetry, newBatchId });
+  const auditor = new Auditor({ view, shared: sharedCache, store, reads, tailer, codec, clock, random, telemetry });
   const session = { hub, tailer, listing, proof, clock, queueBytesMax: limits.watchQueueBytesMax };
 
   await tailer.start();
@@ -137,7 +138,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
       return new WatchSession(spec, call, { ...session, closed });
     },
     warm: (request: WarmRequest, call: Call) => warm(request, call, { listing, view, tailer, clock }),
-    audit: () => audit({ view, reads, tailer, telemetry, random }),
+    audit: () => auditor.audit(),
     status: (): Status => ({
       tiers: [
         {

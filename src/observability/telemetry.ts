@@ -7,6 +7,8 @@ import { exposeCounter, type Registry } from './registry.ts';
 export const SECONDS_BUCKETS = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
+/** Up to a day: the age classes of stale entries. */
+const AGE_BUCKETS = [0.5, 1, 5, 10, 60, 300, 600, 3600, 86_400];
 const COUNT_BUCKETS = [1, 2, 5, 10, 20, 50, 100, 200, 300];
 
 /** Counters are plain numbers, read only when Prometheus asks: counting costs a hit next to nothing. */
@@ -41,6 +43,10 @@ export function createTelemetry({ logger, dropped }: OpenLogger, registry: Regis
 }
 
 function createHistogram(registry: Registry, name: string, help: string): PromHistogram {
-  const buckets = name.endsWith('_seconds') ? SECONDS_BUCKETS : COUNT_BUCKETS;
-  return new PromHistogram({ name: `paramd_${name}`, help, buckets, registers: [registry] });
+  return new PromHistogram({ name: `paramd_${name}`, help, buckets: bucketsOf(name), registers: [registry] });
+}
+
+function bucketsOf(name: string): number[] {
+  if (name.endsWith('_age_seconds')) return AGE_BUCKETS;
+  return name.endsWith('_seconds') ? SECONDS_BUCKETS : COUNT_BUCKETS;
 }

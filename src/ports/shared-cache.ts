@@ -10,6 +10,10 @@ export interface SharedCache {
    * Never throws; false: not stored.
    */
   put(key: string, entry: SharedEntry): Promise<boolean>;
+  /** Keys of some entries, others each time, also of such as are not readable. Never throws. */
+  sample(keysMax: number): Promise<readonly string[]>;
+  /** Removes what is there, whatever it is. Never throws. */
+  drop(key: string): Promise<void>;
   /** From now on only entries of this epoch are seen or stored. */
   useEpoch(epochId: string): void;
   close(): Promise<void>;

@@ -44,6 +44,7 @@ export const HISTOGRAMS = {
   batch_seconds: 'Time that the store took for a batch',
   load_seconds: 'Time that the store took for a read',
   job_seconds: 'Time that a run of a job took',
+  audit_inconsistent_age_seconds: 'How long the store had held something else, of entries found to differ',
   propagation_seconds: 'From commit, by the store clock, to being applied here',
 } as const;
 export type Histogram = keyof typeof HISTOGRAMS;

@@ -37,6 +37,25 @@ export function sharedCacheContract(name: string, open: () => Promise<SharedCach
       expect(await there.get(unique())).to.equal(undefined);
     });
 
+    it('gives samples of its own entries, others after a while, and drops what it is told to', async () => {
+      here.useEpoch(unique());
+      expect(await here.sample(10)).to.deep.equal([]);
+      const keys = Array.from({ length: 30 }, unique).sort();
+      for (const key of keys) await here.put(key, present(1n, 1n, key));
+      await there.put(unique(), present(1n, 1n, 'of another epoch'));
+      const seen = new Set<string>();
+      for (let tries = 0; tries < 1000 && seen.size < keys.length; tries++) {
+        const sample = await here.sample(10);
+        expect(sample.length).to.be.within(0, 10);
+        for (const key of sample) seen.add(key);
+      }
+      expect([...seen].sort()).to.deep.equal(keys);
+      await here.drop(keys[0]!);
+      await here.drop(unique());
+      expect(await here.get(keys[0]!)).to.equal(undefined);
+      expectSame(await here.get(keys[1]!), present(1n, 1n, keys[1]!));
+    });
+
     it('keeps absence and tombstones apart from a miss', async () => {
       const key = unique();
       expect(await here.put(key, absent(5n, 5n))).to.equal(true);

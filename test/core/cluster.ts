@@ -7,7 +7,7 @@ import { CORE_LIMITS, type CoreLimits, type RunningCore, startCore } from '../..
 import { ParamdError } from '../../src/model/errors.ts';
 import type { Parameter } from '../../src/model/parameter.ts';
 import type { Operation, Write } from '../../src/model/write.ts';
-import type { Counter, Telemetry } from '../../src/ports/telemetry.ts';
+import type { Counter, Histogram, Telemetry } from '../../src/ports/telemetry.ts';
 import { parameterCodec } from '../../src/rpc/parameter-codec.ts';
 
 /** Repeatable "random" numbers (mulberry32). */
@@ -276,6 +276,7 @@ export class WatchReader {
 
 export class CountingTelemetry implements Telemetry {
   readonly #totals = new Map<Counter, number>();
+  readonly #observed: number[] = [];
   readonly lines: string[] = [];
 
   add(counter: Counter, by = 1): void {
@@ -286,7 +287,14 @@ export class CountingTelemetry implements Telemetry {
     return this.#totals.get(counter) ?? 0;
   }
 
-  observe(): void {}
+  observe(histogram: Histogram, value: number): void {
+    // One of them: the others are observed with every call, and a simulation makes many.
+    if (histogram === 'audit_inconsistent_age_seconds') this.#observed.push(value);
+  }
+
+  observed(_histogram: 'audit_inconsistent_age_seconds'): readonly number[] {
+    return this.#observed;
+  }
 
   log(level: string, message: string): void {
     this.lines.push(`${level} ${message}`);

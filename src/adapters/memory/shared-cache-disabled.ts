@@ -5,6 +5,8 @@ export const disabledSharedCache: SharedCache = {
   get: async () => undefined,
   getMany: async () => new Map(),
   put: async () => false,
+  sample: async () => [],
+  drop: async () => {},
   useEpoch: () => {},
   close: async () => {},
 };

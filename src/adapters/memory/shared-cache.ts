@@ -81,6 +81,22 @@ export class MemoryValkey {
     return undefined;
   }
 
+  /** Used by MemorySharedCache. The newest come last, and those given go there: so others come each time. */
+  places(prefix: string, countMax: number): readonly string[] {
+    const places = [...this.#slots.keys()].filter((place) => place.startsWith(prefix)).slice(0, countMax);
+    for (const place of places) {
+      const slot = this.#slots.get(place)!;
+      this.#slots.delete(place);
+      this.#slots.set(place, slot);
+    }
+    return places;
+  }
+
+  /** Used by MemorySharedCache. */
+  remove(place: string): void {
+    this.#slots.delete(place);
+  }
+
   /** Used by MemorySharedCache. */
   write(place: string, entry: SharedEntry, nowMs: number): boolean {
     if (entry.ttlMs <= 0) return false;
@@ -147,6 +163,17 @@ export class MemorySharedCache implements SharedCache {
     const stored = this.#valkey.write(place, entry, this.#clock.monotonicMs());
     await this.#valkey.pass('put-answer', key);
     return stored;
+  }
+
+  async sample(keysMax: number): Promise<readonly string[]> {
+    const prefix = this.#place('');
+    if (prefix === undefined || !(await this.#answers())) return [];
+    return this.#valkey.places(prefix, keysMax).map((place) => place.slice(prefix.length));
+  }
+
+  async drop(key: string): Promise<void> {
+    const place = this.#place(key);
+    if (place !== undefined && (await this.#answers())) this.#valkey.remove(place);
   }
 
   useEpoch(epochId: string): void {

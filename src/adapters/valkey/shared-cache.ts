@@ -20,6 +20,9 @@ const ABSENT_SHARE_MAX = 0.05;
 /** A tombstone saves others a load, no more: whether an old entry may be used is told by revision and asOf. */
 const ABSENT_TTL_MS_MAX = 3_600_000;
 const TTL_JITTER = 0.1;
+/** Of one sample: places that Valkey looks at in one step, and steps. */
+const SCAN_SLOTS = 100;
+const SCAN_STEPS_MAX = 20;
 
 export interface ValkeySharedCacheOptions {
   readonly client: Client;
@@ -55,6 +58,8 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
     shut: () => telemetry.log('info', 'shared cache answers again'),
   });
   let prefix: string | undefined;
+  /** Of SCAN; '0': the beginning. */
+  let cursor = '0';
   let presentStored = 0;
   let absentStored = 0;
 
@@ -107,6 +112,26 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
     return stored;
   }
 
+  /** On from where the last one ended. Valkey may give none at all in one step: other things may be stored there. */
+  async function sample(keysMax: number): Promise<readonly string[]> {
+    const keys = new Set<string>();
+    for (let step = 0; step < SCAN_STEPS_MAX && keys.size < keysMax; step++) {
+      const place = placeOf('');
+      if (place === undefined) break;
+      const scanned = await breaker.run(() => valkey.scan(cursor, 'MATCH', `${place}*`, 'COUNT', SCAN_SLOTS));
+      if (scanned === undefined) break;
+      cursor = scanned[0];
+      for (const found of scanned[1]) keys.add(found.slice(place.length));
+      if (cursor === '0') break;
+    }
+    return [...keys].slice(0, keysMax);
+  }
+
+  async function drop(key: string): Promise<void> {
+    const place = placeOf(key);
+    if (place !== undefined) await breaker.run(() => valkey.unlink(place));
+  }
+
   function jittered(ttlMs: number): number {
     return Math.round(ttlMs * (1 - TTL_JITTER + 2 * TTL_JITTER * random()));
   }
@@ -115,6 +140,8 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
     get,
     getMany,
     put,
+    sample,
+    drop,
     useEpoch(epochId) {
       prefix = `paramd:{${options.installationId}}:${epochId}:v${ENTRY_CODEC_VERSION}:`;
     },
