@@ -50,15 +50,25 @@ export interface SiteReplica {
     /** This replica to Valkey. */
     readonly valkey: TestProxy;
   };
+  /** Of its present life. */
   readonly pid: number;
+  readonly running: boolean;
+  /** Exits that nobody asked for by `kill` or `stop`: "exit code 1 after 3 s, …". */
+  readonly unexpectedExits: readonly string[];
   /** Lines of the log, parsed, of all its lives. */
-  readonly log: readonly { readonly msg: string; readonly level?: unknown }[];
+  readonly log: readonly LogLine[];
+  /** Those that neither kill nor stop asked for, with what it said last. */
+  readonly unexpectedExits: readonly string[];
   /** SIGKILL; an exit that was not announced by kill or stop fails the run. */
   kill(): Promise<void>;
   /** SIGTERM, and waits. @returns "exit code 0", or the signal */
   stop(): Promise<string>;
-  /** Again, on the same address. Resolves once it is ready. @returns ms from the start until /readyz said so */
-  start(settings?: Readonly<Record<string, string>>): Promise<number>;
+  /**
+   * Again, on the same address. Resolves once it is ready.
+   * @param program another build's bin/paramd.js
+   * @returns ms from the start until /readyz said so
+   */
+  start(settings?: Readonly<Record<string, string>>, program?: string): Promise<number>;
   /** SIGSTOP, SIGCONT. */
   freeze(): void;
   thaw(): void;
@@ -66,10 +76,21 @@ export interface SiteReplica {
   metric(name: string): Promise<number>;
 }
 
+export interface LogLine {
+  readonly msg: string;
+  readonly level?: unknown;
+  readonly why?: unknown;
+}
+
 export interface SitePostgres {
   /** The one that the links lead to. */
   readonly primary: TestServer;
   readonly standbys: readonly TestServer[];
+  /**
+   * Every server that was ever the primary, oldest first: where the truth is read, also of those that are dead by the
+   * end (they are started for it, apart from all others).
+   */
+  readonly primaries: readonly PastPrimary[];
   /** Replication from the primary. */
   readonly replication: readonly TestProxy[];
   /** Straight to the present primary, past every proxy: for faults and for the truth. */
@@ -78,6 +99,12 @@ export interface SitePostgres {
   promote(standby: number): Promise<number>;
   /** Leads every link to this server from now on; open connections break. */
   lead(to: TestServer): void;
+}
+
+export interface PastPrimary {
+  readonly server: TestServer;
+  /** When no replica could reach it as the primary any more; Infinity: it still is the primary. */
+  readonly untilMs: number;
 }
 
 export interface SiteValkey {
