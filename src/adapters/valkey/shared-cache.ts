@@ -124,7 +124,9 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
       for (const found of scanned[1]) keys.add(found.slice(place.length));
       if (cursor === '0') break;
     }
-    return [...keys].slice(0, keysMax);
+    // Where one step gave more than asked for, any of them, not always the same.
+    const from = Math.floor(random() * keys.size);
+    return [...keys, ...keys].slice(from, from + Math.min(keysMax, keys.size));
   }
 
   async function drop(key: string): Promise<void> {
