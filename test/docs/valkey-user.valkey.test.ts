@@ -25,7 +25,10 @@ describe('the Valkey user of operations.md', function () {
     granted = rules.filter((rule) => rule.startsWith('+')).map((rule) => rule.slice(1));
     const url = new URL(valkey.url);
     Object.assign(url, { username: name, password: PASSWORD });
-    fleet = await startFleet({ valkeyUrl: url.href });
+    fleet = await startFleet({
+      valkeyUrl: url.href,
+      settings: { PARAMD_JOBS: 'on', PARAMD_AUDIT_INTERVAL_MS: '1000', PARAMD_SHARED_CACHE_TIMEOUT_MS: '1000' },
+    });
   });
   after(async () => {
     await fleet?.close();
