@@ -29,7 +29,7 @@ export async function choosePort(
 }
 
 /** A port on the loopback that nobody listens on. Somebody else may take it before you do. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const port = randomInt(portMin, portEnd);
     if (await isFree(port)) return port;

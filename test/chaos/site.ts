@@ -1,6 +1,7 @@
 import type { Rpc } from '../e2e/rpc.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import type { TestServer } from '../support/servers.ts';
+import type { SmallDisk } from './small-disk.ts';
 
 /** What a fault has before it: real processes, with a proxy on every link between them. */
 export interface Site {
@@ -28,6 +29,8 @@ export interface SiteOptions {
   readonly postgresSettings?: Readonly<Record<string, string>>;
   /** Default true: with fsync, as in production. */
   readonly durable?: boolean;
+  /** PostgreSQL lies on a disk of its own of this size, where that can be had: see `SitePostgres.disk`. */
+  readonly postgresDiskBytes?: number;
   /** Default false: Valkey has a replica, by way of a proxy. */
   readonly valkeyReplica?: boolean;
   readonly valkeySettings?: Readonly<Record<string, string>>;
@@ -53,8 +56,6 @@ export interface SiteReplica {
   /** Of its present life. */
   readonly pid: number;
   readonly running: boolean;
-  /** Exits that nobody asked for by `kill` or `stop`: "exit code 1 after 3 s, …". */
-  readonly unexpectedExits: readonly string[];
   /** Lines of the log, parsed, of all its lives. */
   readonly log: readonly LogLine[];
   /** Those that neither kill nor stop asked for, with what it said last. */
@@ -99,6 +100,14 @@ export interface SitePostgres {
   promote(standby: number): Promise<number>;
   /** Leads every link to this server from now on; open connections break. */
   lead(to: TestServer): void;
+  /** The same for a server that is the primary from now on. It runs and takes writes; the old one is dead or cut off. */
+  replace(by: TestServer): void;
+  /** What the first standby holds now. Stopped; once started, it is a primary in the same timeline. */
+  backUp(): Promise<TestServer>;
+  /** Starts the one that was the primary before, as it was when it ceased. No link leads to it. */
+  comeBack(): Promise<TestServer>;
+  /** What the first primary lies on. Undefined: none was asked for, or this machine does not let us mount one. */
+  readonly disk: SmallDisk | undefined;
 }
 
 export interface PastPrimary {
