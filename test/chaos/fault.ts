@@ -37,3 +37,6 @@ export interface FaultRun {
   /** Numbers for the report that `inject` and `demand` noted: "ready again, longest" → ms. */
   note(name: string, value: number, unit: 'ms' | 'count' | 'ratio' | 'bytes'): void;
 }
+
+/** Thrown by `inject`: this machine lacks what the fault needs. It is reported as not run, never as held. */
+export class NotPossibleHere extends Error {}

@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * - freeze: holds everything, also ends and new connections, and goes on with it when the mode changes.
  * - blackhole: forwards nothing and closes nothing. Connections that saw this stay dead for ever, since bytes of them
  *   are lost: half-open sockets, as after the other machine has vanished.
+ * - lose-replies: what clients send arrives, what servers send does not. Connections that saw this stay like that.
  * - reset: breaks every connection, and every new one.
  */
-export type ProxyMode = 'pass' | 'freeze' | 'blackhole' | 'reset' | { readonly delayMs: number };
+export type ProxyMode = 'pass' | 'freeze' | 'blackhole' | 'lose-replies' | 'reset' | { readonly delayMs: number };
 
 export interface TestProxy {
   readonly port: number;
@@ -21,12 +22,15 @@ export interface TestProxy {
   through(url: string): string;
   /** To another server from now on, as when an address has moved. Connections to the former one break. */
   lead(targetPort: number): void;
+  /** The same, but open connections stay with the former one. */
+  leadNew(targetPort: number): void;
   close(): Promise<void>;
 }
 
 interface Link {
   readonly sockets: readonly Socket[];
   lost: boolean;
+  repliesLost: boolean;
 }
 
 /** Between a client and a server on the loopback. */
@@ -43,16 +47,17 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       return;
     }
     const target = connect({ port: leadsTo, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-    const link: Link = { sockets: [client, target], lost: mode === 'blackhole' };
+    const lost = mode === 'blackhole';
+    const link: Link = { sockets: [client, target], lost, repliesLost: lost || mode === 'lose-replies' };
     links.add(link);
     client.setNoDelay(true);
-    forward(link, client, target);
-    forward(link, target, client);
+    forward(client, target, () => link.lost);
+    forward(target, client, () => link.repliesLost);
     client.once('close', () => links.delete(link));
   });
 
   /** One direction: what comes is done in order, each when it is due and the mode lets it. */
-  function forward(link: Link, from: Socket, to: Socket): void {
+  function forward(from: Socket, to: Socket, isLost: () => boolean): void {
     let last: Promise<void> = Promise.resolve();
     const later = (action: () => void) => {
       const due = performance.now() + (typeof mode === 'object' ? mode.delayMs : 0);
@@ -60,7 +65,7 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
         const rest = due - performance.now();
         if (rest > 0) await sleep(rest);
         await flow.promise;
-        if (!link.lost && !to.destroyed) action();
+        if (!isLost() && !to.destroyed) action();
       });
     };
     from.on('data', (chunk) => later(() => to.write(chunk)));
@@ -84,7 +89,10 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       if (next !== 'freeze') flow.resolve();
       else if (mode !== 'freeze') flow = Promise.withResolvers();
       mode = next;
-      if (next === 'blackhole') for (const link of links) link.lost = true;
+      for (const link of links) {
+        link.lost ||= next === 'blackhole';
+        link.repliesLost ||= link.lost || next === 'lose-replies';
+      }
       if (next === 'reset') breakAll();
     },
     get connections() {
@@ -99,6 +107,9 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       if (toPort === leadsTo) return;
       leadsTo = toPort;
       breakAll();
+    },
+    leadNew: (toPort) => {
+      leadsTo = toPort;
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));

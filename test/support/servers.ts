@@ -46,6 +46,8 @@ export interface TestPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Begin with a copy of the folder of this server, which is stopped: same data, same password, another port. */
   readonly copyOf?: TestServer;
+  /** Before its first start: its folder, with the copy in it if it is one. */
+  readonly prepare?: (folder: string) => void;
 }
 
 const fastSettings = { fsync: 'off', full_page_writes: 'off' };
@@ -65,9 +67,10 @@ export async function freshDatabase(): Promise<TestDatabase> {
 
 /** A PostgreSQL of one's own. */
 export function startPostgres(options: TestPostgresOptions = {}): Promise<TestServer> {
-  const { durable = false, settings = {}, copyOf } = options;
+  const { durable = false, settings = {}, copyOf, prepare } = options;
   const folder = newFolder('postgres');
   if (copyOf !== undefined) copyFolder(copyOf.folder, folder);
+  prepare?.(folder);
   const all = { ...testSettings, ...(durable ? {} : fastSettings), ...settings };
   return breakable(folder, (port) => startEmbeddedPostgres({ folder, port, settings: all, durable, log: ignore }));
 }
