@@ -14,7 +14,7 @@ export interface SiteReplicaOptions {
   /** Environment, over the site's own. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Default true. False: it has its addresses and links, and no process yet. */
-  readonly started?: boolean;
+  readonly start?: boolean;
 }
 
 const READY_MS_MAX = 60_000;
@@ -158,7 +158,7 @@ export async function startSiteReplica(
     thaw: () => void present().child.kill('SIGCONT'),
     metric: async (metric) => sumOf(metric, await page(httpPort, 'metrics')),
   };
-  if (options.started !== false) await replica.start();
+  if (options.start !== false) await replica.start();
   return replica;
 }
 
