@@ -1,15 +1,26 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
+import { eventually } from '../e2e/eventually.ts';
 import { startProxy, type TestProxy } from '../support/proxy.ts';
 
 describe('the proxy for fault tests', () => {
   let server: Server;
+  let arrived = '';
   let proxy: TestProxy;
   const clients: Socket[] = [];
 
   beforeEach(async () => {
-    server = createServer((socket) => socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
+    arrived = '';
+    const echo = (socket: Socket) => {
+      socket
+        .on('error', () => {})
+        .on('data', (chunk) => {
+          arrived += chunk;
+        });
+      socket.pipe(socket);
+    };
+    server = createServer(echo).listen(0, '127.0.0.1');
     await once(server, 'listening');
     proxy = await startProxy((server.address() as AddressInfo).port);
   });
@@ -81,6 +92,34 @@ describe('the proxy for fault tests', () => {
     expect([old.socket.destroyed, during.socket.destroyed]).to.deep.equal([false, false]);
   });
 
+  it('forgets a client of a blackhole that goes', async () => {
+    proxy.mode = 'blackhole';
+    const { socket } = await client();
+    await eventually(() => proxy.connections === 1);
+    socket.destroy();
+    await eventually(() => proxy.connections === 0);
+  });
+
+  it('loses replies alone, for ever on connections that saw it', async () => {
+    const old = await client();
+    proxy.mode = 'lose-replies';
+    old.socket.write('a');
+    const during = await client();
+    await eventually(() => arrived === 'a');
+    during.socket.write('b');
+    await eventually(() => arrived === 'ab');
+    proxy.mode = 'pass';
+    old.socket.end('c');
+    await closed(old.socket);
+    await eventually(() => arrived === 'abc');
+    const fresh = await client();
+    fresh.socket.write('d');
+    await once(fresh.socket, 'data');
+    expect([old.received(), during.received(), fresh.received()]).to.deep.equal(['', '', 'd']);
+    during.socket.destroy();
+    await eventually(() => proxy.connections === 1);
+  });
+
   it('resets open connections and new ones', async () => {
     const { socket } = await client();
     const broken = closed(socket);
@@ -102,6 +141,23 @@ describe('the proxy for fault tests', () => {
       const next = await client();
       await closed(next.socket);
       expect(next.received()).to.equal('other');
+    } finally {
+      other.close();
+    }
+  });
+
+  it('leads new connections alone to another server', async () => {
+    const other = createServer((socket) => socket.on('error', () => {}).end('other')).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      const old = await client();
+      await eventually(() => proxy.connections === 1);
+      proxy.leadNew((other.address() as AddressInfo).port);
+      const next = await client();
+      await closed(next.socket);
+      old.socket.end('still here');
+      await closed(old.socket);
+      expect([next.received(), old.received()]).to.deep.equal(['other', 'still here']);
     } finally {
       other.close();
     }

@@ -28,7 +28,7 @@ export interface TestProxy {
 }
 
 interface Link {
-  readonly sockets: readonly Socket[];
+  readonly sockets: readonly [client: Socket, target: Socket];
   lost: boolean;
   repliesLost: boolean;
 }
@@ -51,13 +51,19 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
     const link: Link = { sockets: [client, target], lost, repliesLost: lost || mode === 'lose-replies' };
     links.add(link);
     client.setNoDelay(true);
-    forward(client, target, () => link.lost);
-    forward(target, client, () => link.repliesLost);
-    client.once('close', () => links.delete(link));
+    const isLost = () => link.lost;
+    const areRepliesLost = () => link.repliesLost;
+    forward(client, target, isLost, areRepliesLost);
+    forward(target, client, areRepliesLost, isLost);
+    for (const socket of link.sockets) {
+      socket.once('close', () => {
+        if (client.closed && target.closed) links.delete(link);
+      });
+    }
   });
 
   /** One direction: what comes is done in order, each when it is due and the mode lets it. */
-  function forward(from: Socket, to: Socket, isLost: () => boolean): void {
+  function forward(from: Socket, to: Socket, isLost: () => boolean, isWayBackLost: () => boolean): void {
     let last: Promise<void> = Promise.resolve();
     const later = (action: () => void) => {
       const due = performance.now() + (typeof mode === 'object' ? mode.delayMs : 0);
@@ -69,7 +75,11 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       });
     };
     from.on('data', (chunk) => later(() => to.write(chunk)));
-    from.on('end', () => later(() => to.end()));
+    from.on('end', () => {
+      later(() => to.end());
+      // It will never be told of an end from the other side.
+      if (isWayBackLost()) from.destroy();
+    });
     from.on('error', () => later(() => to.resetAndDestroy()));
     from.on('close', () => later(() => to.destroySoon()));
     from.resume();
@@ -96,7 +106,7 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
       if (next === 'reset') breakAll();
     },
     get connections() {
-      return links.size;
+      return [...links].filter(({ sockets: [client] }) => !client.closed).length;
     },
     through: (url) => {
       const by = new URL(url);
