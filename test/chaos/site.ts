@@ -8,6 +8,7 @@ export interface Site {
   readonly replicas: readonly SiteReplica[];
   readonly postgres: SitePostgres;
   readonly valkey: SiteValkey;
+  readonly traffic: SiteTraffic;
   /** Called by faults to tell what they do, with its time: part of the trace of a run. */
   tell(line: string): void;
   /** Numbers for the report. */
@@ -16,6 +17,13 @@ export interface Site {
   nowMs(): number;
   /** Stops everything that was started, also after a failure. */
   close(): Promise<void>;
+}
+
+/** What a fault may ask of the traffic. */
+export interface SiteTraffic {
+  /** Resolves when no write is in flight any more. Reads and watches go on. */
+  pauseWrites(): Promise<void>;
+  resumeWrites(): void;
 }
 
 export interface SiteOptions {
