@@ -11,7 +11,7 @@ import { systemClock } from './adapters/system/clock.ts';
 import { connectValkey } from './adapters/valkey/connect-valkey.ts';
 import { describe } from './config/describe.ts';
 import { type Config, warnings } from './config/load-config.ts';
-import { type CoreLimits, type RunningCore, startCore } from './core/core.ts';
+import { CORE_LIMITS, type CoreLimits, type RunningCore, startCore } from './core/core.ts';
 import { auditor } from './jobs/auditor.ts';
 import { compaction } from './jobs/compaction.ts';
 import { partitions } from './jobs/partitions.ts';
@@ -233,6 +233,7 @@ function coreLimits(config: Config): CoreLimits {
     nearCachePolicy: config.nearCachePolicy,
     nearCacheEntriesMax: config.nearCacheEntries,
     nearCacheBytesMax: config.nearCacheBytes,
+    changeSlots: CORE_LIMITS.changeSlots,
     loadsConcurrentMax: config.loadsConcurrentMax,
     loadWaitersMax: config.loadWaitersMax,
     watchQueueBytesMax: config.watchQueueBytes,

@@ -46,6 +46,8 @@ export interface CoreLimits {
   readonly nearCachePolicy: NearCachePolicy;
   readonly nearCacheEntriesMax: number;
   readonly nearCacheBytesMax: number;
+  /** In which keys' last changes are remembered: a power of two. 8 bytes each; fewer mean more misses. */
+  readonly changeSlots: number;
   readonly loadsConcurrentMax: number;
   readonly loadWaitersMax: number;
   /** Of one watch (C11). */
@@ -61,6 +63,7 @@ export const CORE_LIMITS: CoreLimits = {
   nearCachePolicy: 'lru',
   nearCacheEntriesMax: 100_000,
   nearCacheBytesMax: 64 << 20,
+  changeSlots: 1 << 20,
   loadsConcurrentMax: 8,
   loadWaitersMax: 10_000,
   watchQueueBytesMax: 1 << 20,
@@ -87,7 +90,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
     bytesMax: limits.nearCacheBytesMax,
   });
   const lease = new Lease(clock);
-  const view = new CacheView({ near, shared: sharedCache, codec, clock, random });
+  const view = new CacheView({ near, shared: sharedCache, codec, clock, random, changeSlots: limits.changeSlots });
   const hub = new WatchHub({ clock, telemetry, ringBytesMax: limits.watchRingBytesMax });
   /** Those that are still being opened, too. */
   let watches = 0;

@@ -178,7 +178,7 @@ describe('the last change of each key', () => {
     const change = fc.record({ key: fc.string({ maxLength: 3 }), step: fc.integer({ min: 1, max: 3 }) });
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.integer({ min: 0, max: 20 }), (changes, known) => {
-        const table = new LastChanges();
+        const table = new LastChanges(16);
         table.reset(BigInt(known));
         const last = new Map<string, bigint>();
         let applied = BigInt(known);

@@ -15,7 +15,8 @@ export interface Hold {
 export type MemoryDump = ReadonlyMap<string, Slot>;
 
 interface Slot {
-  readonly entry: SharedEntry;
+  /** Null: nothing that can be read. */
+  readonly entry: SharedEntry | null;
   readonly expiresAtMs: number;
 }
 
@@ -27,11 +28,14 @@ interface HoldSlot {
 }
 
 const ENTRIES_MAX = 100_000;
+const SPOILT: Slot = { entry: null, expiresAtMs: Number.POSITIVE_INFINITY };
 
 /** The server that several MemorySharedCaches share, with the faults that a Valkey can have. */
 export class MemoryValkey {
   /** `failing` answers every command with an error, `frozen` answers none (the caches time out). */
   mode: 'working' | 'failing' | 'frozen' = 'working';
+  /** How long a command is on its way, or its answer. What is not in time is a miss; a command is done all the same. */
+  travelMs: () => number = () => 0;
   #slots = new Map<string, Slot>();
   readonly #holds = new Set<HoldSlot>();
 
@@ -59,6 +63,11 @@ export class MemoryValkey {
     this.#slots = new Map(dump);
   }
 
+  /** Writes into entries what no cache can read: to them it is as if nothing were there. */
+  spoil(isSpoilt: (place: string) => boolean): void {
+    for (const place of [...this.#slots.keys()]) if (isSpoilt(place)) this.#slots.set(place, SPOILT);
+  }
+
   get size(): number {
     return this.#slots.size;
   }
@@ -76,7 +85,7 @@ export class MemoryValkey {
   read(place: string, nowMs: number): SharedEntry | undefined {
     const slot = this.#slots.get(place);
     if (slot === undefined) return undefined;
-    if (slot.expiresAtMs > nowMs) return slot.entry;
+    if (slot.expiresAtMs > nowMs) return slot.entry ?? undefined;
     this.#slots.delete(place);
     return undefined;
   }
@@ -141,9 +150,7 @@ export class MemorySharedCache implements SharedCache {
   async get(key: string): Promise<SharedEntry | undefined> {
     const place = this.#place(key);
     if (place === undefined || !(await this.#answers())) return undefined;
-    await this.#valkey.pass('get-request', key);
-    const entry = this.#valkey.read(place, this.#clock.monotonicMs());
-    await this.#valkey.pass('get-answer', key);
+    const entry = await this.#command(key, 'get', () => this.#valkey.read(place, this.#clock.monotonicMs()));
     return place === this.#place(key) ? entry : undefined;
   }
 
@@ -159,10 +166,8 @@ export class MemorySharedCache implements SharedCache {
   async put(key: string, entry: SharedEntry): Promise<boolean> {
     const place = this.#place(key);
     if (place === undefined || !(await this.#answers())) return false;
-    await this.#valkey.pass('put-request', key);
-    const stored = this.#valkey.write(place, entry, this.#clock.monotonicMs());
-    await this.#valkey.pass('put-answer', key);
-    return stored;
+    const put = () => this.#valkey.write(place, entry, this.#clock.monotonicMs());
+    return (await this.#command(key, 'put', put)) ?? false;
   }
 
   async sample(keysMax: number): Promise<readonly string[]> {
@@ -187,6 +192,25 @@ export class MemorySharedCache implements SharedCache {
   #place(key: string): string | undefined {
     if (this.#closed || this.#epochId === undefined) return undefined;
     return `${this.#installationId}:${this.#epochId}:${key}`;
+  }
+
+  /** Undefined: the answer was not in time. */
+  async #command<T>(key: string, name: 'get' | 'put', run: () => T): Promise<T | undefined> {
+    const requestMs = this.#valkey.travelMs();
+    const answerMs = this.#valkey.travelMs();
+    const done = this.#travelled(key, name, run, requestMs, answerMs);
+    if (requestMs + answerMs <= this.#commandTimeoutMs) return done;
+    await elapsed(this.#clock, this.#commandTimeoutMs);
+    return undefined;
+  }
+
+  async #travelled<T>(key: string, name: 'get' | 'put', run: () => T, requestMs: number, answerMs: number): Promise<T> {
+    if (requestMs > 0) await elapsed(this.#clock, requestMs);
+    await this.#valkey.pass(`${name}-request`, key);
+    const answer = run();
+    await this.#valkey.pass(`${name}-answer`, key);
+    if (answerMs > 0) await elapsed(this.#clock, answerMs);
+    return answer;
   }
 
   async #answers(): Promise<boolean> {

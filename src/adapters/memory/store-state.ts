@@ -44,6 +44,20 @@ export class StoreState {
     return this.epochs.at(-1)!;
   }
 
+  /** The same, on its own from now on. */
+  copy(): StoreState {
+    const copy = new StoreState(this.epoch);
+    copy.epochs = [...this.epochs];
+    copy.compactRevision = this.compactRevision;
+    copy.log = [...this.log];
+    copy.current = new Map(this.current);
+    copy.batches = new Map(this.batches);
+    copy.requests = new Map(this.requests);
+    copy.revision = this.revision;
+    copy.batchId = this.batchId;
+    return copy;
+  }
+
   append(entry: StoredEntry): void {
     this.log.push(entry);
     this.revision = entry.revision;

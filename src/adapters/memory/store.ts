@@ -1,7 +1,7 @@
 import type { LogEntry } from '../../model/event.ts';
 import type { Parameter } from '../../model/parameter.ts';
 import type { Epoch, Head, Revision } from '../../model/revision.ts';
-import { EPOCH_OFFSET_MAX, EPOCH_STRIDE } from '../../model/revision.ts';
+import { EPOCH_OFFSET_MAX, EPOCH_STRIDE, older } from '../../model/revision.ts';
 import type { Batch, Outcome } from '../../model/write.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type {
@@ -30,6 +30,14 @@ export interface MemoryStoreOptions {
   readonly incarnation?: string;
   /** Awaited before a call is executed, and before its answer is delivered. */
   readonly delay?: (call: StoreCall, phase: 'request' | 'answer') => Promise<void> | undefined;
+  /** Told of all that comes into the log, in the moment in which it does. */
+  readonly witness?: StoreWitness;
+}
+
+export interface StoreWitness {
+  committed(entry: LogEntry): void;
+  /** @param keptRevision up to and including it, what was before belongs to the epoch */
+  epochBegan(epoch: Epoch, keptRevision: Revision): void;
 }
 
 export type StoreCall =
@@ -60,9 +68,14 @@ export class MemoryStore implements Store {
   private hanging: (() => void)[] = [];
   private closed = false;
 
-  constructor(options: MemoryStoreOptions) {
+  constructor(options: MemoryStoreOptions, origin?: MemoryStore) {
     this.options = options;
     this.incarnation = options.incarnation ?? 'memory-1';
+    if (origin !== undefined) {
+      this.identity = origin.identity;
+      this.state = origin.state.copy();
+      return;
+    }
     this.identity = {
       id: this.hex(16),
       secret: Buffer.from(this.hex(32), 'hex'),
@@ -92,6 +105,13 @@ export class MemoryStore implements Store {
 
   setIncarnation(incarnation: string): void {
     this.incarnation = incarnation;
+  }
+
+  /** Another server with what this one has up to a revision: a standby that was promoted, or a backup put back. */
+  copy(options: MemoryStoreOptions, upTo: Revision): MemoryStore {
+    const copy = new MemoryStore(options, this);
+    copy.crash({ loseAfter: upTo });
+    return copy;
   }
 
   /** The whole log, for checks. */
@@ -187,13 +207,15 @@ export class MemoryStore implements Store {
       if (there) this.lowerLostAfter(expected, lostAfter);
       else {
         const number = expected.number + 1n;
+        const keptRevision = this.state.revision;
         this.state.begin({
           number,
           id: this.hex(16),
           startRevision: number * EPOCH_STRIDE + BigInt(Math.floor(this.options.random() * Number(EPOCH_OFFSET_MAX))),
-          lostAfter: this.state.revision < lostAfter ? this.state.revision : lostAfter,
+          lostAfter: older(keptRevision, lostAfter),
           incarnation: this.incarnation,
         });
+        this.options.witness?.epochBegan(this.state.epoch, keptRevision);
       }
       return this.head();
     });
@@ -255,7 +277,11 @@ export class MemoryStore implements Store {
       if (first) return replay(first, contentHash);
       const revision = state.revision + 1n;
       const { outcome, events } = judgeWrite(write, { stateOf: (key) => state.current.get(key), revision, timeUs });
-      if (events.length > 0) state.append({ revision, batchId: batch.id, events, timeUs });
+      if (events.length > 0) {
+        const entry = { revision, batchId: batch.id, events, timeUs };
+        state.append(entry);
+        this.options.witness?.committed(entry);
+      }
       if (outcome.done && write.requestId !== '' && !write.validateOnly)
         remember.push({ key: requestKey, outcome, contentHash });
       return outcome;

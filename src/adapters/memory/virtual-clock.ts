@@ -1,17 +1,11 @@
 import type { Clock, Timer } from '../../ports/clock.ts';
-
-interface Pending {
-  readonly dueMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
+import { TimerHeap } from './timer-heap.ts';
 
 /** Time that passes only when told to, so that a simulation is fast and repeatable. */
 export class VirtualClock implements Clock {
   #nowMs = 1_000;
   #wallAheadMs = 1_790_000_000_000;
-  readonly #timers = new Set<Pending>();
-  #order = 0;
+  readonly #timers = new TimerHeap();
 
   /** No two looks see the same moment, as with a real clock: a nanosecond passes. */
   monotonicMs(): number {
@@ -24,13 +18,7 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(ms: number, run: () => void): Timer {
-    const pending = { dueMs: this.#nowMs + Math.max(0, ms), order: this.#order++, run };
-    this.#timers.add(pending);
-    return {
-      cancel: () => {
-        this.#timers.delete(pending);
-      },
-    };
+    return this.#timers.add(this.#nowMs + Math.max(0, ms), run);
   }
 
   /** The wall clock jumps, as when the machine slept, or somebody set it. */
@@ -42,14 +30,8 @@ export class VirtualClock implements Clock {
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
     await settled();
-    for (let next = this.#first(); next !== undefined && next.dueMs <= untilMs; next = this.#first()) {
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
-      this.#timers.delete(next);
-      next.run();
-      await settled();
-    }
+    while (this.#timers.firstDueMs <= untilMs) await this.#runFirst();
     this.#nowMs = Math.max(this.#nowMs, untilMs);
-    await settled();
   }
 
   /** Lets time pass until the promise settles. */
@@ -61,20 +43,17 @@ export class VirtualClock implements Clock {
     promise.then(ended, ended);
     await settled();
     for (const giveUpMs = this.#nowMs + msMax; pending; ) {
-      const next = this.#first();
-      if (next === undefined || next.dueMs > giveUpMs) throw new Error(`nothing happened for ${msMax} virtual ms`);
-      await this.advance(next.dueMs - this.#nowMs);
+      if (this.#timers.firstDueMs > giveUpMs) throw new Error(`nothing happened for ${msMax} virtual ms`);
+      await this.#runFirst();
     }
     return promise;
   }
 
-  #first(): Pending | undefined {
-    let first: Pending | undefined;
-    for (const other of this.#timers) {
-      const isEarlier = first === undefined || other.dueMs < first.dueMs;
-      if (isEarlier || (other.dueMs === first!.dueMs && other.order < first!.order)) first = other;
-    }
-    return first;
+  #runFirst(): Promise<void> {
+    const first = this.#timers.takeFirst()!;
+    this.#nowMs = Math.max(this.#nowMs, first.dueMs);
+    first.run();
+    return settled();
   }
 }
 

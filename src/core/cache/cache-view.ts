@@ -28,7 +28,7 @@ export interface Content {
 export class CacheView implements View {
   readonly near: NearCache;
   readonly floors = new Floors();
-  readonly #changes = new LastChanges();
+  readonly #changes: LastChanges;
   readonly #shared: SharedCache;
   readonly #codec: ParameterCodec;
   readonly #clock: Clock;
@@ -41,8 +41,10 @@ export class CacheView implements View {
     codec: ParameterCodec;
     clock: Clock;
     random: Random;
+    changeSlots: number;
   }) {
     this.near = options.near;
+    this.#changes = new LastChanges(options.changeSlots);
     this.#shared = options.shared;
     this.#codec = options.codec;
     this.#clock = options.clock;

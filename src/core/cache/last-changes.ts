@@ -1,8 +1,5 @@
 import type { Revision } from '../../model/revision.ts';
 
-/** A power of two. 2²⁰ slots of 8 bytes: 8 MiB. */
-const SLOTS = 1 << 20;
-
 /**
  * For each key the revision of its last change, or a later one.
  *
@@ -12,8 +9,13 @@ const SLOTS = 1 << 20;
  * never wrong. Of changes up to `knownAfter` nothing is known.
  */
 export class LastChanges {
-  readonly #slots = new BigInt64Array(SLOTS);
+  readonly #slots: BigInt64Array;
   #knownAfter: Revision = 0n;
+
+  /** @param slots a power of two */
+  constructor(slots: number) {
+    this.#slots = new BigInt64Array(slots);
+  }
 
   /** Every change after this revision is known. */
   get knownAfter(): Revision {
@@ -21,12 +23,12 @@ export class LastChanges {
   }
 
   record(key: string, revision: Revision): void {
-    this.#slots[slotOf(key)] = revision;
+    this.#slots[this.#slotOf(key)] = revision;
   }
 
   /** Of the key's last change, or a later one; 0n: not known. */
   of(key: string): Revision {
-    return this.#slots[slotOf(key)]!;
+    return this.#slots[this.#slotOf(key)]!;
   }
 
   /**
@@ -42,11 +44,11 @@ export class LastChanges {
     this.#slots.fill(0n);
     this.#knownAfter = revision;
   }
-}
 
-/** FNV-1a over UTF-16 units, folded. */
-function slotOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+  /** FNV-1a over UTF-16 units, folded. */
+  #slotOf(key: string): number {
+    let hash = 0x811c9dc5;
+    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+    return (hash ^ (hash >>> 15)) & (this.#slots.length - 1);
+  }
 }
