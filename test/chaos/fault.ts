@@ -9,6 +9,10 @@ export interface Fault {
   readonly group: string;
   /** How the site is built for it; by default three replicas, one PostgreSQL and one Valkey. */
   readonly site?: SiteOptions;
+  /** Default false. True: a failover that may lose acknowledged writes, as far as its new era says. */
+  readonly mayLose?: boolean;
+  /** Where 5 s after healing are too few: how many, and why. Shown in the report. */
+  readonly convergence?: { readonly msMax: number; readonly reason: string };
   /** Breaks it and lasts as long as the fault does; nothing is broken for good when it resolves, but for what `heal` does. */
   inject(site: Site, scale: Scale): Promise<void>;
   /** Undoes it. By default nothing is left to undo. */

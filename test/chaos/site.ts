@@ -1,6 +1,8 @@
 import type { Rpc } from '../e2e/rpc.ts';
+import type { ReadOutcome, WriteOutcome } from '../history/history.ts';
 import type { TestProxy } from '../support/proxy.ts';
 import type { TestServer } from '../support/servers.ts';
+import type { Reading, Writing } from './calls.ts';
 import type { SmallDisk } from './small-disk.ts';
 
 /** What a fault has before it: real processes, with a proxy on every link between them. */
@@ -24,6 +26,23 @@ export interface SiteTraffic {
   /** Resolves when no write is in flight any more. Reads and watches go on. */
   pauseWrites(): Promise<void>;
   resumeWrites(): void;
+}
+
+/** What goes on all the time, seen from a fault. */
+export interface SiteTraffic {
+  /** Resolves when no write is in flight; none is called again until `resumeWrites`. */
+  pauseWrites(): Promise<void>;
+  resumeWrites(): void;
+  /** One more client, whose calls are recorded and checked as those of the traffic: whatever a fault writes goes by one. */
+  client(replica: Pick<SiteReplica, 'name' | 'rpc'>): RecordedClient;
+}
+
+/** Its calls do not throw. */
+export interface RecordedClient {
+  get(key: string, demands?: Partial<Reading>, msMax?: number): Promise<ReadOutcome>;
+  /** @param value one that no other write has; by default it makes one */
+  set(key: string, value?: string, msMax?: number): Promise<WriteOutcome>;
+  write(writing: Writing, msMax?: number): Promise<WriteOutcome>;
 }
 
 export interface SiteOptions {
