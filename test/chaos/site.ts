@@ -21,13 +21,6 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** What a fault may ask of the traffic. */
-export interface SiteTraffic {
-  /** Resolves when no write is in flight any more. Reads and watches go on. */
-  pauseWrites(): Promise<void>;
-  resumeWrites(): void;
-}
-
 /** What goes on all the time, seen from a fault. */
 export interface SiteTraffic {
   /** Resolves when no write is in flight; none is called again until `resumeWrites`. */
