@@ -157,7 +157,10 @@ export interface FaultWindow {
 
 /** What `checkHistory` finds. */
 export interface Report {
+  /** Of each kind the first hundred. */
   readonly violations: readonly Violation[];
+  /** How many there are of each kind. */
+  readonly found: Readonly<Record<string, number>>;
   readonly counts: {
     readonly writes: number;
     readonly reads: number;

@@ -1,0 +1,71 @@
+/** Every kind of violation that the checker can find, with the promise of the contract (README.md) that it breaks. */
+export const KINDS = {
+  // The log.
+  'gap in the log': 'C9',
+  'revision issued twice': 'C9',
+  'eras out of order': 'C9',
+  'empty revision': 'C9',
+  'key twice in a revision': 'C9',
+  'batch split in the log': 'C9',
+  'wrong previous in the log': 'C9',
+  'wrong counters in the log': 'C9',
+  // Writes.
+  'acknowledged write missing': 'C8',
+  'acknowledged write lost': 'C8',
+  'acknowledged at another revision': 'C8',
+  'acknowledged delete of what exists': 'C8',
+  'write with other contents': 'C8',
+  'write done twice': 'C8',
+  'refused write done': 'C8',
+  'retry answered otherwise': 'C8',
+  'entry that nobody wrote': 'C8',
+  // Real time and conditions.
+  'write ordered before its call': 'C9',
+  'condition that did not hold': 'C9',
+  'refusal that could not be true': 'C9',
+  // Reads.
+  'revision that never was': 'C9',
+  'two values of one revision': 'C9',
+  'wrong value': 'C5',
+  'wrong counters': 'C5',
+  'existing parameter not found': 'C5',
+  'missing parameter found': 'C5',
+  'parameter that was not asked for': 'C5',
+  'torn batch': 'C5',
+  'torn list': 'C5',
+  // Staleness.
+  'stale read': 'C5',
+  'linearizable read behind': 'C5',
+  'bound below the true staleness': 'C5',
+  'bound beyond what was asked': 'C5',
+  'answer without a bound': 'C5',
+  'degraded answer to a call that forbids it': 'C7',
+  'degraded answer older than it says': 'C7',
+  // Sessions.
+  'write not reflected on its replica': 'C1',
+  'at_least_revision not reflected': 'C2',
+  'refused as lost what is not': 'C2',
+  'session went back': 'C3',
+  // Watches.
+  'events out of order': 'C10',
+  'event twice': 'C10',
+  'revision split over responses': 'C10',
+  'gap in a watch': 'C10',
+  'event behind a bookmark': 'C10',
+  'bookmark went back': 'C10',
+  'event that never was': 'C10',
+  'event with other contents': 'C10',
+  'event that was not asked for': 'C10',
+  'wrong previous in a watch': 'C10',
+  'watch went on over a loss': 'C10',
+  'watch fell silent': 'C10',
+  'snapshot not of its revision': 'C10',
+  'snapshot out of place': 'C10',
+  'watch began in the past': 'C10',
+  // Is there anything to tell from?
+  'too few operations': 'traffic',
+  'no traffic during a fault': 'traffic',
+  'nothing succeeded': 'traffic',
+} as const satisfies Record<string, string>;
+
+export type Kind = keyof typeof KINDS;
