@@ -4,8 +4,9 @@ import type { Freshness } from '../../gen/parameter/v1/freshness.ts';
 import type { Parameter } from '../../gen/parameter/v1/parameter.ts';
 import { msOfDuration } from '../../src/client/duration.ts';
 import { ParamdRpcError } from '../../src/client/rpc-error.ts';
-import { consistency, deleteOf, setOf, text, textOf } from '../e2e/rpc.ts';
+import { consistency, deleteOf, setOf, text } from '../e2e/rpc.ts';
 import type { Found, ReadOutcome, ReadRecord, WriteOutcome, WriteRecord } from '../history/history.ts';
+import { recordedValue } from './recorded-value.ts';
 import { type Recorder, unwritten } from './recorder.ts';
 import type { SiteReplica } from './site.ts';
 
@@ -78,7 +79,7 @@ function found({ revision, degraded, stalenessBound }: Freshness, parameters: re
 
 function seen(parameter: Parameter): Found {
   const { revision, createRevision, version } = parameter;
-  return { value: textOf(parameter), revision, createRevision, version };
+  return { value: recordedValue(parameter.key, parameter.value), revision, createRevision, version };
 }
 
 export async function write(

@@ -10,8 +10,12 @@ import type {
   WatchResponseRecord,
   WriteOutcome,
   WriteRecord,
+  WrittenOperation,
 } from '../history/history.ts';
 
+const FAULT_PREFIX = 'fault:';
+/** No client of the traffic has this number. */
+const APART = 0;
 /** Z of the replicas. */
 const STALENESS_MS = 500;
 
@@ -69,14 +73,68 @@ export class Recorder {
     return watch;
   }
 
+  /** Newest revision of an acknowledged write below this one; 0: there is none. */
+  newestAcknowledged(below: bigint): bigint {
+    let newest = 0n;
+    for (const { type, outcome } of this.operations) {
+      if (type !== 'write' || outcome.status !== 'ok') continue;
+      if (outcome.revision < below && outcome.revision > newest) newest = outcome.revision;
+    }
+    return newest;
+  }
+
+  /** Somebody else may set this from now on, once. */
+  setsApart(key: string, value: string): void {
+    this.operations.push(apart(this.nowMs(), [{ type: 'set', key, value }]));
+  }
+
   history(truth: Truth): History {
-    const { operations, watches, faults } = this;
+    const { watches, faults } = this;
+    const operations = [...this.operations, ...this.#ofFaults(truth)];
     return { operations, watches, truth, faults, stalenessMs: STALENESS_MS };
+  }
+
+  /** Keys of faults are written by the faults themselves: what the log has of them is no loss of ours. */
+  #ofFaults({ eras }: Truth): WriteRecord[] {
+    const beginMs = this.operations[0]?.callMs ?? 0;
+    const recorded = new Set(
+      this.operations.flatMap((each) => (each.type === 'write' ? each.operations.map(textOf) : [])),
+    );
+    return eras.flatMap(({ entries }) =>
+      entries
+        .map(({ events }) =>
+          events.map(
+            ({ type, key, value }): WrittenOperation =>
+              type === 'put' ? { type: 'set', key, value } : { type: 'delete', key },
+          ),
+        )
+        .filter((written) => written.every((each) => each.key.startsWith(FAULT_PREFIX) && !recorded.has(textOf(each))))
+        .map((written) => apart(beginMs, written)),
+    );
   }
 
   #measure({ type, replica, callMs, returnMs }: Operation, failure: string | undefined, degraded: boolean): void {
     this.calls.push({ type, replica, callMs, returnMs, failure, degraded });
   }
+}
+
+function apart(callMs: number, operations: readonly WrittenOperation[]): WriteRecord {
+  const outcome: WriteOutcome = { status: 'unknown', reason: 'not by a client' };
+  return {
+    type: 'write',
+    client: APART,
+    replica: '',
+    callMs,
+    returnMs: Number.POSITIVE_INFINITY,
+    operations,
+    conditions: [],
+    requestId: '',
+    outcome,
+  };
+}
+
+function textOf(operation: WrittenOperation): string {
+  return operation.type === 'set' ? operation.value : `delete ${operation.key}`;
 }
 
 /** The request was judged, and its conditions did not hold. */

@@ -28,6 +28,10 @@ export interface SiteTraffic {
   resumeWrites(): void;
   /** One more client, whose calls are recorded and checked as those of the traffic: whatever a fault writes goes by one. */
   client(replica: Pick<SiteReplica, 'name' | 'rpc'>): RecordedClient;
+  /** Something else than a client sets this, past all replicas: recorded as a write whose outcome is unknown. */
+  setsApart(key: string, value: string): void;
+  /** Newest revision of an acknowledged write, of those below this one. 0: there is none. */
+  newestAcknowledged(below: bigint): bigint;
 }
 
 /** Its calls do not throw. */
@@ -93,6 +97,8 @@ export interface SiteReplica {
   /** SIGSTOP, SIGCONT. */
   freeze(): void;
   thaw(): void;
+  /** What /readyz says: "ready", "waiting for PostgreSQL". */
+  readiness(): Promise<string>;
   /** Of /metrics: `paramd_store_loads_total`. Sum over its labels. */
   metric(name: string): Promise<number>;
 }

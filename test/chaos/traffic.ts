@@ -11,15 +11,15 @@ import type { Recorder } from './recorder.ts';
 import type { RecordedClient, SiteReplica, SiteTraffic } from './site.ts';
 import { startWatcher, type Watched, type Watcher } from './watchers.ts';
 
-const ARRIVALS_PER_S = 360;
+const ARRIVALS_PER_S = 390;
 const TICK_MS = 5;
 /** More than that at once is no constant rate but a burst of ours, after a pause of this process. */
 const ARRIVALS_PER_TICK_MAX = 20;
-const IN_FLIGHT_PER_REPLICA_MAX = 150;
+const IN_FLIGHT_PER_REPLICA_MAX = 300;
 const RETRIES_MAX = 12;
 const RETRY_MS = { least: 20, most: 500 };
 /** Watchers have the numbers below, clients of faults those above the callers. */
-const FIRST_CALLER = 100;
+const FIRST_CALLER = 1000;
 
 /** One that does one call at a time, and carries what it has seen from replica to replica. */
 export interface Caller {
@@ -137,12 +137,14 @@ export function startTraffic(recorder: Recorder, replicas: readonly SiteReplica[
   const watchers = replicas.flatMap((_, home) =>
     choices
       .watched(home)
-      .map((watched: Watched, at) => startWatcher(recorder, home * 10 + at, replicas, home, watched)),
+      .map((watched: Watched, at) => startWatcher(recorder, 1 + home * 10 + at, replicas, home, watched)),
   );
 
   return {
     watchers,
     client,
+    setsApart: (key, value) => recorder.setsApart(key, value),
+    newestAcknowledged: (below) => recorder.newestAcknowledged(below),
     pauseWrites: () => writes.close(),
     resumeWrites: () => writes.open(),
     get turnedAway() {

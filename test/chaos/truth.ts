@@ -8,9 +8,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { Value } from '../../gen/parameter/v1/parameter.ts';
-import { textOf } from '../e2e/rpc.ts';
 import type { Era, TrueEntry, TrueEvent, Truth } from '../history/history.ts';
 import type { TestServer } from '../support/servers.ts';
+import { recordedValue } from './recorded-value.ts';
 import type { SitePostgres } from './site.ts';
 
 const LOOK_MS = 100;
@@ -149,18 +149,18 @@ function toEvent(row: ChangeRow): TrueEvent {
   return {
     key: row.key,
     type: row.deleted ? 'delete' : 'put',
-    value: row.value === null ? '' : stored(row.value),
+    value: row.value === null ? '' : stored(row.key, row.value),
     previous:
       row.previous_revision === null
         ? undefined
-        : { value: stored(row.previous_value!), revision: BigInt(row.previous_revision) },
+        : { value: stored(row.key, row.previous_value!), revision: BigInt(row.previous_revision) },
     createRevision: BigInt(row.create_revision ?? 0),
     version: BigInt(row.version ?? 0),
   };
 }
 
-function stored(encoded: Buffer): string {
-  return textOf({ value: Value.decode(encoded) });
+function stored(key: string, encoded: Buffer): string {
+  return recordedValue(key, Value.decode(encoded));
 }
 
 type GrowingEra = Omit<Era, 'entries'> & { entries: readonly TrueEntry[] };

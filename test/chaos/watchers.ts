@@ -8,8 +8,8 @@ import {
 } from '../../gen/parameter/v1/parameter_service.ts';
 import { durationOfMs } from '../../src/client/duration.ts';
 import { type ParamdRpcError, toRpcError } from '../../src/client/rpc-error.ts';
-import { textOf } from '../e2e/rpc.ts';
 import type { WatchedEvent, WatchRecord, WatchResponseRecord } from '../history/history.ts';
+import { recordedValue } from './recorded-value.ts';
 import type { RecordedWatch, Recorder } from './recorder.ts';
 import type { SiteReplica } from './site.ts';
 
@@ -121,13 +121,13 @@ function recorded({ kind, revision, events }: WatchResponse, atMs: number): Watc
       key: parameter!.key,
       type: type === Event_Type.TYPE_DELETE ? 'delete' : 'put',
       revision: at,
-      value: textOf(parameter),
+      value: type === Event_Type.TYPE_DELETE ? '' : recordedValue(parameter!.key, parameter!.value),
       previous: previous && before(previous),
     }),
   );
   return { atMs, kind: known, revision, events: told };
 }
 
-function before(parameter: Parameter): WatchedEvent['previous'] {
-  return { value: textOf(parameter), revision: parameter.revision };
+function before({ key, value, revision }: Parameter): WatchedEvent['previous'] {
+  return { value: recordedValue(key, value), revision };
 }
