@@ -33,7 +33,7 @@ export function checkHistory(history: History, demands: Demands = {}): Report {
     demands: { ...DEFAULT_DEMANDS, ...demands },
     timeline,
     evidence,
-    writes: new Writes(history, timeline),
+    writes: new Writes(history, timeline, evidence),
     findings: new Findings(),
   };
   const currency = new Currency(timeline, evidence, context.demands.grainMs);

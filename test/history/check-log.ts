@@ -9,7 +9,7 @@ export function checkLog(context: CheckContext): void {
   for (const [at, span] of timeline.spans.entries()) {
     checkEra(context, at, span);
     checkRevisions(context, span);
-    checkBatches(context, span);
+    checkBatches(context, at, span);
     checkChain(context, span);
   }
 }
@@ -72,7 +72,17 @@ function checkRevisions({ findings }: CheckContext, { era }: EraSpan): void {
   }
 }
 
-function checkBatches({ findings }: CheckContext, { era }: EraSpan): void {
+/** A batch is one transaction: nothing comes in between, and a failover keeps all of it or nothing. */
+function checkBatches({ timeline, findings }: CheckContext, at: number, { era }: EraSpan): void {
+  const kept = timeline.keptBy(at);
+  const batchId = kept === NOWHERE ? undefined : timeline.entryAt(kept)?.batchId;
+  const next = kept < timeline.head ? timeline.entryAt(kept + 1) : undefined;
+  if (batchId && next?.batchId === batchId) {
+    findings.add(
+      'batch split in the log',
+      () => `epoch ${era.epochNumber} keeps a part of batch ${batchId}, not ${next.revision}`,
+    );
+  }
   const over = new Set<string>();
   let present = '';
   for (const { batchId, revision } of era.entries) {

@@ -1,6 +1,7 @@
+import type { Evidence } from './evidence.ts';
 import { getOrMake } from './get-or-make.ts';
 import type { History, TrueEntry, WriteRecord } from './history.ts';
-import { NOWHERE, type Position } from './position.ts';
+import type { Position } from './position.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What somebody wanted written once: one call, or several with the same request id. */
@@ -20,15 +21,16 @@ export class Writes {
   readonly all: readonly Write[];
   readonly #owners: (Write | undefined)[];
   readonly #timeline: Timeline;
+  readonly #evidence: Evidence;
   readonly #byRecord = new Map<WriteRecord, Write>();
 
-  constructor({ operations }: History, timeline: Timeline) {
+  constructor({ operations }: History, timeline: Timeline, evidence: Evidence) {
     this.#timeline = timeline;
+    this.#evidence = evidence;
     this.#owners = new Array(timeline.length);
     this.all = this.#group(operations.filter((operation) => operation.type === 'write'));
     this.#findByValue();
-    this.#findAcknowledgedDeletes();
-    this.#findUnknownDeletes();
+    this.#findDeletes();
   }
 
   /** Undefined: nobody wrote it. */
@@ -38,6 +40,23 @@ export class Writes {
 
   writeOf(record: WriteRecord): Write {
     return this.#byRecord.get(record)!;
+  }
+
+  /** Is the entry there what this write does to the state before it? */
+  isContentOf({ attempts }: Write, position: Position): boolean {
+    const entry = this.#timeline.entryAt(position);
+    if (entry === undefined) return false;
+    const expected = attempts[0]!.operations.filter(
+      (operation) => operation.type === 'set' || this.#timeline.stateOf(operation.key, position - 1) !== undefined,
+    );
+    return (
+      expected.length === entry.events.length &&
+      expected.every((operation, at) => {
+        const event = entry.events[at]!;
+        if (operation.key !== event.key) return false;
+        return operation.type === 'set' ? event.type === 'put' && event.value === operation.value : isDelete(event);
+      })
+    );
   }
 
   #group(records: readonly WriteRecord[]): Write[] {
@@ -65,45 +84,41 @@ export class Writes {
     }
   }
 
-  #findAcknowledgedDeletes(): void {
-    const claims = this.all.flatMap((write) =>
-      onlyDeletes(write)
-        ? write.attempts.flatMap(({ outcome }) =>
-            outcome.status === 'ok' ? [{ write, revision: outcome.revision }] : [],
-          )
-        : [],
-    );
-    // A delete of nothing may be answered with the revision of the delete before it: the earlier call has done it.
-    claims.sort((one, other) => one.write.firstCallMs - other.write.firstCallMs);
-    for (const { write, revision } of claims) {
-      const position = this.#timeline.positionOf(revision);
-      if (position === NOWHERE || this.#owners[position] !== undefined || write.places.includes(position)) continue;
-      if (this.isContentOf(write, position)) this.#own(position, write);
-    }
-  }
-
-  #findUnknownDeletes(): void {
-    const candidates = new Map<string, Write[]>();
+  /**
+   * A delete of nothing may be acknowledged with the revision of the delete before it, so several may claim one. It is
+   * of one that could be done there, best of one that could not have found nothing.
+   */
+  #findDeletes(): void {
+    const told = new Map<bigint, Write[]>();
+    const unknown = new Map<string, Write[]>();
     for (const write of this.all) {
-      if (!onlyDeletes(write) || !write.attempts.some(({ outcome }) => outcome.status === 'unknown')) continue;
-      for (const { key } of write.attempts[0]!.operations) {
-        getOrMake(candidates, key, () => []).push(write);
+      if (!onlyDeletes(write)) continue;
+      for (const { outcome, operations } of write.attempts) {
+        if (outcome.status === 'ok') getOrMake(told, outcome.revision, () => []).push(write);
+        if (outcome.status !== 'unknown') continue;
+        for (const { key } of operations) getOrMake(unknown, key, () => []).push(write);
       }
     }
     for (let position = 0; position < this.#timeline.length; position++) {
       const entry = this.#timeline.entryAt(position);
       if (entry === undefined || this.#owners[position] !== undefined || !entry.events.every(isDelete)) continue;
-      const able = (candidates.get(entry.events[0]?.key ?? '') ?? []).filter(
-        (write) => !this.#hasDone(write, position) && this.isContentOf(write, position),
-      );
-      const owner = able.toSorted((one, other) => one.firstCallMs - other.firstCallMs)[0];
+      const claims = [...(told.get(entry.revision) ?? []), ...(unknown.get(entry.events[0]?.key ?? '') ?? [])];
+      const able = claims.filter((write) => this.isContentOf(write, position) && !this.#hasDone(write, position));
+      const fitting = able.filter((write) => this.#couldBeDone(write, position));
+      const owner = fitting.find((write) => !this.#conditionsHold(write, position)) ?? fitting[0] ?? able[0];
       if (owner !== undefined) this.#own(position, owner);
     }
   }
 
-  #own(position: Position, write: Write): void {
-    this.#owners[position] = write;
-    write.places.push(position);
+  /** It had been called, and its conditions held. */
+  #couldBeDone(write: Write, position: Position): boolean {
+    return write.firstCallMs <= this.#evidence.provenMs(position) && this.#conditionsHold(write, position - 1);
+  }
+
+  #conditionsHold({ attempts }: Write, position: Position): boolean {
+    return attempts[0]!.conditions.every(
+      ({ key, revision }) => (this.#timeline.stateOf(key, position)?.revision ?? 0n) === revision,
+    );
   }
 
   /** In the order that the position is of. */
@@ -111,22 +126,9 @@ export class Writes {
     return places.some((place) => this.#timeline.reflects(position, place) || this.#timeline.reflects(place, position));
   }
 
-  /** Is the entry there what this write does to the state before it? */
-  isContentOf({ attempts }: Write, position: Position): boolean {
-    const entry = this.#timeline.entryAt(position);
-    if (entry === undefined) return false;
-    const before = position - 1;
-    const expected = attempts[0]!.operations.filter(
-      (operation) => operation.type === 'set' || this.#timeline.stateOf(operation.key, before) !== undefined,
-    );
-    return (
-      expected.length === entry.events.length &&
-      expected.every((operation, at) => {
-        const event = entry.events[at]!;
-        if (operation.key !== event.key) return false;
-        return operation.type === 'set' ? event.type === 'put' && event.value === operation.value : isDelete(event);
-      })
-    );
+  #own(position: Position, write: Write): void {
+    this.#owners[position] = write;
+    write.places.push(position);
   }
 }
 
