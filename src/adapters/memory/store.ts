@@ -129,6 +129,12 @@ export class MemoryStore implements Store {
     return this.state.compactRevision;
   }
 
+  /** What readHead tells, for checks. */
+  get head(): Head {
+    const { revision, batchId, compactRevision, epoch } = this.state;
+    return { revision, batchId, compactRevision, epoch, incarnation: this.incarnation };
+  }
+
   /** The present state, for checks. */
   get current(): ReadonlyMap<string, Parameter> {
     return this.state.current;
@@ -145,7 +151,7 @@ export class MemoryStore implements Store {
   }
 
   readHead(): Promise<Head> {
-    return this.call('readHead', () => this.head());
+    return this.call('readHead', () => this.head);
   }
 
   read(keys: readonly string[], limits: ReadLimits): Promise<StoreRead> {
@@ -153,7 +159,7 @@ export class MemoryStore implements Store {
       const found = keys.flatMap((key) => this.state.current.get(key) ?? []);
       const bytes = found.reduce((sum, { value }) => sum + (value?.encoded.length ?? 0), 0);
       if (bytes > limits.bytesMax) throw new StoreError('too-large', `${bytes} bytes, at most ${limits.bytesMax}`);
-      return { head: this.head(), parameters: new Map(found.map((parameter) => [parameter.key, parameter])) };
+      return { head: this.head, parameters: new Map(found.map((parameter) => [parameter.key, parameter])) };
     });
   }
 
@@ -166,7 +172,7 @@ export class MemoryStore implements Store {
         .sort((a, b) => compareBytes(a.key, b.key))
         .map((parameter) => (range.keysOnly ? { ...parameter, value: undefined } : parameter));
       const parameters = withinBytes(matching.slice(0, range.limit), range.bytesMax, storedBytes);
-      return { head: this.head(), parameters, more: parameters.length < matching.length };
+      return { head: this.head, parameters, more: parameters.length < matching.length };
     });
   }
 
@@ -176,7 +182,7 @@ export class MemoryStore implements Store {
       const following = compacted ? [] : this.state.entriesAfter(request.after).slice(0, request.entriesMax);
       const shown = request.values ? following.map(wholeEntry) : following.map(bareEntry);
       return {
-        head: this.head(),
+        head: this.head,
         batchIdAtAfter: this.state.batchIdAt(request.after),
         entries: withinBytes(shown, request.bytesMax, entryBytes),
       };
@@ -217,7 +223,7 @@ export class MemoryStore implements Store {
         });
         this.options.witness?.epochBegan(this.state.epoch, keptRevision);
       }
-      return this.head();
+      return this.head;
     });
   }
 
@@ -315,11 +321,6 @@ export class MemoryStore implements Store {
     const index = this.state.epochs.findIndex(({ number, id }) => number >= expected.number && id !== expected.id);
     const epoch = this.state.epochs[index]!;
     if (lostAfter < epoch.lostAfter) this.state.epochs[index] = { ...epoch, lostAfter };
-  }
-
-  private head(): Head {
-    const { revision, batchId, compactRevision, epoch } = this.state;
-    return { revision, batchId, compactRevision, epoch, incarnation: this.incarnation };
   }
 
   private nowUs(): bigint {
