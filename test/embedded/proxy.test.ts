@@ -162,4 +162,22 @@ describe('the proxy for fault tests', () => {
       other.close();
     }
   });
+
+  it('closes what it breaks in the moment of its end', async () => {
+    const sockets = () => process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap').length;
+    const before = sockets();
+    for (let turns = 0; turns < 10; turns++) {
+      const { socket } = await client();
+      proxy.mode = 'freeze';
+      socket.end();
+      // Another connection makes the whole way through the event loop meanwhile.
+      await client();
+      proxy.mode = 'pass';
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      proxy.mode = 'reset';
+      proxy.mode = 'pass';
+    }
+    await proxy.close();
+    while (sockets() > before) await new Promise((resolve) => setImmediate(resolve));
+  });
 });
