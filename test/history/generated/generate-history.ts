@@ -79,8 +79,10 @@ export function generateHistory(options: GeneratorOptions): History {
     queue: new EventQueue(),
   };
   const spanMs = (options.operations / options.clients) * 12;
-  const faults = Array.from({ length: options.failovers }, (_, at) => {
-    const endMs = (spanMs * (at + 1)) / (options.failovers + 1);
+  // As many as there is time for.
+  const failovers = Math.min(options.failovers, Math.floor(spanMs / (3 * FAILOVER_MS)));
+  const faults = Array.from({ length: failovers }, (_, at) => {
+    const endMs = (spanMs * (at + 1)) / (failovers + 1);
     model.queue.add(endMs, () => failOver(model, endMs));
     return { name: 'failover', startMs: endMs, healMs: endMs + FAILOVER_MS };
   });
