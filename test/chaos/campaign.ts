@@ -1,18 +1,106 @@
+import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { openRunFolder } from '../support/run-folder.ts';
+import type { Fault } from './fault.ts';
 import { FAULTS } from './faults.ts';
 import { keepEvidence } from './keep-evidence.ts';
-import { runFault } from './run-fault.ts';
+import { openResults, RESULTS_FILE } from './results.ts';
+import { type FaultResult, runFault } from './run-fault.ts';
 import { FULL, SHORT } from './scale.ts';
 
+const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and checks what its clients see
+
+  --only TEXT    only faults whose name or group contains it
+  --repeat N     each fault N times (1)
+  --minutes N    again and again, until a round begins after N minutes
+  --short        every fault in seconds, as in CI
+  --seed N       decides what the traffic asks for (random)
+  --json FILE    results (${RESULTS_FILE}); "npm run chaos:report" writes the page from them
+  --list         names the faults
+`;
+
 const { values } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
+  options: {
+    only: { type: 'string', default: '' },
+    repeat: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '0' },
+    seed: { type: 'string' },
+    json: { type: 'string', default: RESULTS_FILE },
+    short: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 });
-for (const fault of FAULTS.filter(({ name }) => name.includes(values.only))) {
-  const { result, evidence } = await runFault(fault, {
-    scale: values.short ? SHORT : FULL,
-    seed: 1,
-    tell: (line) => console.log(`   ${line}`),
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const chosen = FAULTS.filter(({ name, group }) => name.includes(values.only) || group === values.only);
+  if (values.help) return tell(HELP, 0);
+  if (values.list) return tell(chosen.map(({ name, group }) => `${group}: ${name}`).join('\n'), 0);
+  if (chosen.length === 0) return tell(`no fault has "${values.only}" in its name; --list names them`, 2);
+  const [repeat, minutes, seed] = [values.repeat, values.minutes, values.seed ?? String(randomInt(1e9))].map(Number);
+  if (!(repeat! >= 1) || !(minutes! >= 0) || !Number.isInteger(seed)) return tell(HELP, 2);
+
+  const folder = openRunFolder();
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => {
+    tell('ends after this fault; press again to end at once', 0);
+    interrupted.abort();
   });
-  console.log(JSON.stringify(result, null, 1));
-  console.log(keepEvidence(evidence));
+  try {
+    await folder.swept;
+    const failed = await rounds(chosen, {
+      repeat: repeat!,
+      minutes: minutes!,
+      seed: seed!,
+      signal: interrupted.signal,
+    });
+    return failed > 0 ? 1 : 0;
+  } finally {
+    await folder.close();
+  }
+}
+
+interface Rounds {
+  readonly repeat: number;
+  readonly minutes: number;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+}
+
+/** @returns how many runs failed */
+async function rounds(faults: readonly Fault[], { repeat, minutes, seed, signal }: Rounds): Promise<number> {
+  const scale = values.short ? SHORT : FULL;
+  const results = openResults(values.json, { short: values.short, seed });
+  const endMs = performance.now() + minutes * 60_000;
+  const counts = { held: 0, failed: 0, 'not run': 0 };
+  for (let round = 0; round < repeat || performance.now() < endMs; round++) {
+    for (const [at, fault] of faults.entries()) {
+      if (signal.aborted) return counts.failed;
+      tell(`${round + 1}.${at + 1} of ${faults.length}: ${fault.name}`, 0);
+      const options = { scale, seed: seed + round, tell: (line: string) => void tell(`      ${line}`, 0) };
+      const { result, servers, evidence } = await runFault(fault, options);
+      counts[result.outcome]++;
+      tell(`   ${summary(result)}`, 0);
+      for (const problem of result.problems) tell(`      ${problem}`, 0);
+      if (result.outcome === 'failed') tell(`      what was recorded: ${keepEvidence(evidence)}`, 0);
+      results.add(result, servers);
+    }
+  }
+  tell(`${counts.held} held, ${counts.failed} failed, ${counts['not run']} not run; seed ${seed}; ${values.json}`, 0);
+  return counts.failed;
+}
+
+function summary({ outcome, durationMs, counts, metrics }: FaultResult): string {
+  const seconds = (durationMs / 1000).toFixed(1);
+  if (outcome === 'not run') return `not run`;
+  const operations = `${counts.reads + counts.writes} operations, ${counts.watchEvents} events`;
+  const converged = metrics === undefined ? '' : `, converged in ${(metrics.convergedMs / 1000).toFixed(1)} s`;
+  return `${outcome} in ${seconds} s: ${operations}${converged}`;
+}
+
+function tell(text: string, code: number): number {
+  console.log(text);
+  return code;
 }

@@ -1,5 +1,4 @@
 import type { ParamdRpcError } from '../../src/client/rpc-error.ts';
-import { told } from '../e2e/rpc.ts';
 import type {
   FaultWindow,
   History,
@@ -54,7 +53,7 @@ export class Recorder {
     this.operations.push(record);
     this.#measure(
       record,
-      outcome.status === 'ok' ? undefined : told(error),
+      outcome.status === 'ok' ? undefined : failureOf(error),
       outcome.status === 'ok' && outcome.degraded,
     );
   }
@@ -63,7 +62,7 @@ export class Recorder {
     const { outcome } = record;
     this.operations.push(record);
     const answered = outcome.status === 'ok' || JUDGED.includes(outcome.reason);
-    this.#measure(record, answered ? undefined : told(error), false);
+    this.#measure(record, answered ? undefined : failureOf(error), false);
   }
 
   watch(demand: WatchDemand): RecordedWatch {
@@ -141,6 +140,11 @@ function textOf(operation: WrittenOperation): string {
 const JUDGED: readonly string[] = ['REVISION_MISMATCH', 'PARAMETER_EXISTS', 'PARAMETER_NOT_FOUND'];
 /** With any other reason paramd says that the write was not done. */
 const OPEN: readonly string[] = ['OUTCOME_UNKNOWN', 'UNFORESEEN'];
+
+/** "UNAVAILABLE STORE_UNREACHABLE"; without a reason it is not paramd's. */
+function failureOf(error: ParamdRpcError | undefined): string {
+  return [error?.status, error?.reason].filter((each) => each !== undefined).join(' ');
+}
 
 /** An error without a reason is not paramd's but of the way to it: the write may have been done. */
 export function unwritten({ reason, status }: ParamdRpcError): WriteOutcome {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { query } from '../e2e/watch-checker.ts';
 import { checkHistory } from '../history/check-history.ts';
 import type { History, Report } from '../history/history.ts';
 import { converge } from './converge.ts';
@@ -7,7 +8,9 @@ import { type Handles, handlesBack, handlesOf } from './handles.ts';
 import { phasesOf } from './measure.ts';
 import type { Metrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
+import type { Servers } from './results.ts';
 import type { Site, SiteReplica } from './site.ts';
+import { askValkey } from './site-valkey.ts';
 import { type QuietSite, startSite } from './start-site.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 import { followTruth, type TruthReader } from './truth.ts';
@@ -64,7 +67,7 @@ export interface RunOptions {
 export async function runFault(
   fault: Fault,
   { scale, seed, tell }: RunOptions,
-): Promise<{ readonly result: FaultResult; readonly evidence: Evidence }> {
+): Promise<{ readonly result: FaultResult; readonly servers: Servers | undefined; readonly evidence: Evidence }> {
   const startedMs = performance.now();
   const trace: string[] = [];
   const notes: Note[] = [];
@@ -77,8 +80,10 @@ export async function runFault(
   };
   const run = new Run(fault, scale, new Recorder());
   let quiet: QuietSite | undefined;
+  let servers: Servers | undefined;
   try {
     quiet = await startSite(fault.site ?? {}, listener);
+    servers = await serversOf(quiet);
     await run.on(quiet, seed);
   } catch (error) {
     if (error instanceof NotPossibleHere) run.notPossible = error.message;
@@ -101,7 +106,7 @@ export async function runFault(
     convergence: fault.convergence ?? { msMax: CONVERGED_MS_MAX },
     notes,
   };
-  return { result, evidence: { history: run.history, trace, logs } };
+  return { result, servers, evidence: { history: run.history, trace, logs } };
 }
 
 class Run {
@@ -204,6 +209,12 @@ class Run {
     await this.traffic?.stopWatches(0n, 0);
     await this.#truth?.stop();
   }
+}
+
+async function serversOf({ postgres, valkey }: QuietSite): Promise<Servers> {
+  const [row] = await query<{ server_version: string }>(postgres.url, 'SHOW server_version');
+  const told = await askValkey(valkey.server.url, (client) => client.info('server'));
+  return { postgres: row!.server_version, valkey: /valkey_version:(\S+)/.exec(told)?.[1] ?? 'unknown' };
 }
 
 /** What must never be, whatever the fault. */

@@ -3,26 +3,17 @@
  * workers find in the environment. Everything is below one folder, so that what a killed run has left can be found.
  */
 
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { EmbeddedError } from '../../src/embedded/embedded-server.ts';
-import { type FolderLock, lockFolder } from '../../src/embedded/folder-lock.ts';
-import { stopOrphanedPostgres } from '../../src/embedded/postgres.ts';
-import { stopOrphanedValkey } from '../../src/embedded/valkey.ts';
+import { openRunFolder, type RunFolder } from './run-folder.ts';
 import { startPostgres, startValkey, type TestServer } from './servers.ts';
 
-const prefix = 'paramd-test-';
-const newRunMs = 10_000;
-let lock: FolderLock | undefined;
+let run: RunFolder | undefined;
 
 export async function mochaGlobalSetup(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), prefix));
-  chmodSync(folder, 0o711);
-  lock = lockFolder(folder);
-  process.env.PARAMD_TEST_FOLDER = folder;
+  const opened = openRunFolder();
+  run = opened;
   try {
-    const [postgres, valkey] = await Promise.all([startPostgres(), valkeyOrWord(), sweepKilledRuns()]);
+    const [postgres, valkey] = await Promise.all([startPostgres(), valkeyOrWord(), opened.swept]);
     process.env.PARAMD_TEST_POSTGRES_URL = postgres.url;
     if (valkey !== undefined) process.env.PARAMD_TEST_VALKEY_URL = valkey.url;
   } catch (error) {
@@ -34,9 +25,7 @@ export async function mochaGlobalSetup(): Promise<void> {
 }
 
 export async function mochaGlobalTeardown(): Promise<void> {
-  const folder = process.env.PARAMD_TEST_FOLDER;
-  if (folder !== undefined) await removeRun(folder);
-  lock?.release();
+  await run?.close();
 }
 
 /** How to get it, the start itself tells. */
@@ -47,35 +36,5 @@ async function valkeyOrWord(): Promise<TestServer | undefined> {
     if (!(error instanceof EmbeddedError) || process.env.CI === 'true') throw error;
     console.error(`${error.message}: they are skipped.`);
     return undefined;
-  }
-}
-
-/** Stops whatever server is still there, the shared ones and those that tests have left. */
-async function removeRun(folder: string): Promise<void> {
-  const folders = subfolders(folder).flatMap((one) => [one, ...subfolders(one)]);
-  for (const one of folders) {
-    await stopOrphanedPostgres(one, () => {});
-    await stopOrphanedValkey(one, () => {});
-  }
-  rmSync(folder, { recursive: true, force: true });
-}
-
-function subfolders(folder: string): string[] {
-  const entries = readdirSync(folder, { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
-}
-
-/** A run that was killed (-9, Ctrl-C twice) could not tidy up; nobody holds its folder any more. */
-async function sweepKilledRuns(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(prefix))) {
-    try {
-      // A new run makes its folder first and locks it then.
-      if (Date.now() - statSync(join(tmpdir(), name)).birthtimeMs < newRunMs) continue;
-      const held = lockFolder(join(tmpdir(), name));
-      await removeRun(join(tmpdir(), name));
-      held.release();
-    } catch {
-      // In use, or another user's.
-    }
   }
 }

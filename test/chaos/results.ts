@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+import type { FaultResult } from './run-fault.ts';
+
+/** What the published page is made of. */
+export const RESULTS_FILE = 'test/chaos/results.json';
+
+export interface Servers {
+  readonly postgres: string;
+  readonly valkey: string;
+}
+
+/** One campaign: of several the last one counts. */
+export interface Results {
+  readonly begun: string;
+  ended: string;
+  /** Of the sources; "+" behind it: with changes that are not committed. */
+  readonly commit: string;
+  readonly machine: { readonly system: string; readonly processors: string; readonly memoryBytes: number };
+  readonly node: string;
+  servers: Servers | undefined;
+  readonly short: boolean;
+  readonly seed: number;
+  readonly runs: FaultResult[];
+}
+
+/** Written after every run, so that a campaign that is ended early has told what it found. */
+export function openResults(file: string, { short, seed }: Pick<Results, 'short' | 'seed'>) {
+  const begun = new Date().toISOString();
+  const results: Results = {
+    begun,
+    ended: begun,
+    commit: commit(),
+    machine: { system: `${type()} ${release()}`, processors: processors(), memoryBytes: totalmem() },
+    node: process.versions.node,
+    servers: undefined,
+    short,
+    seed,
+    runs: [],
+  };
+  return {
+    add(result: FaultResult, servers: Servers | undefined): void {
+      results.runs.push(result);
+      results.servers ??= servers;
+      results.ended = new Date().toISOString();
+      writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+    },
+  };
+}
+
+export function readResults(file = RESULTS_FILE): Results {
+  return JSON.parse(readFileSync(file, 'utf8')) as Results;
+}
+
+function processors(): string {
+  const all = cpus();
+  return `${all.length} × ${all[0]?.model.trim() ?? 'unknown'}`;
+}
+
+function commit(): string {
+  try {
+    const git = (...given: string[]) => execFileSync('git', given, { encoding: 'utf8', stdio: 'pipe' }).trim();
+    const changed = git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'gen', 'proto') === '' ? '' : '+';
+    return `${git('rev-parse', '--short', 'HEAD')}${changed}`;
+  } catch {
+    return 'unknown';
+  }
+}
