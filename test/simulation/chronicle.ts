@@ -26,7 +26,6 @@ interface Chapter {
 
 /** One server: which chapter it writes at. */
 export interface Lineage extends StoreWitness {
-  readonly chapter: number;
   /** The server has ceased to be the primary. */
   ended(): void;
   /** What a copy of it up to some revision goes on with. */
@@ -55,19 +54,11 @@ export class Chronicle {
     this.#open(store.knownEpochs[0]!, 0n, -1);
   }
 
-  /** @param present whose order is the one that counts in the end: its chapters come behind those that went astray */
-  truth(present: Lineage): Truth {
-    const path = new Set<number>();
-    for (let at = present.chapter; at >= 0; at = this.#chapters[at]!.continues) path.add(at);
-    const order: number[] = [];
-    const visit = (at: number) => {
-      order.push(at);
-      const next = [...this.#chapters.keys()].filter((other) => this.#chapters[other]!.continues === at);
-      for (const other of next.filter((one) => !path.has(one))) visit(other);
-      for (const other of next.filter((one) => path.has(one))) visit(other);
-    };
-    visit(0);
-    return { eras: order.map((at) => this.#era(this.#chapters[at]!, (other) => order.indexOf(other))) };
+  /** In the order in which they ended, so that what counts in the end is the last one. */
+  get truth(): Truth {
+    const order = [...this.#chapters].sort((one, other) => one.endMs - other.endMs || 0);
+    const placeOf = (chapter: number) => order.indexOf(this.#chapters[chapter]!);
+    return { eras: order.map((chapter) => this.#era(chapter, placeOf)) };
   }
 
   textOf(key: string, value: string): string | undefined {
@@ -117,9 +108,6 @@ export class Chronicle {
     let present = from;
     let kept = upTo;
     return {
-      get chapter() {
-        return Math.max(present, 0);
-      },
       committed: (entry) => this.#commit(server, this.#chapters[present < 0 ? 0 : present]!, entry),
       epochBegan: (epoch, keptRevision) => {
         const former = Math.max(present, 0);

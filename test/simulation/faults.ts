@@ -2,6 +2,7 @@ import type { MemoryDump } from '../../src/adapters/memory/shared-cache.ts';
 import type { Announcement } from '../../src/ports/bus.ts';
 import type { Fleet, Place } from './fleet.ts';
 import type { DeathPoint } from './machine.ts';
+import type { Server } from './servers.ts';
 import type { LineTrouble } from './store-line.ts';
 
 /** Does something bad; what it returns makes it good again. */
@@ -22,6 +23,8 @@ export class Faults {
   /** Either the wall clock of a machine jumps or it sleeps: what sleep does to it, a jump could hide. */
   readonly #sleeps: boolean;
   #dump: MemoryDump = new Map();
+  /** The one of two primaries that will have to go. */
+  #twin: Server | undefined;
   #lossShare = 0;
   #delayShare = 0;
   #doubleShare = 0;
@@ -109,6 +112,7 @@ export class Faults {
   #serverFaults(): Fault[] {
     const { chance, servers, places, chronicle } = this.#fleet;
     const failOver = (missed: number, name: string) => {
+      this.#endTwin();
       const former = servers.primary;
       const promoted = servers.promote(former, missed);
       servers.fence(former);
@@ -139,6 +143,7 @@ export class Faults {
     const { servers, places, chance } = this.#fleet;
     const former = servers.anyFormer();
     if (former === undefined || chance.of(0.6)) return undefined;
+    this.#endTwin();
     const left = servers.primary;
     const back = servers.promote(former, 0);
     servers.fence(left);
@@ -151,20 +156,28 @@ export class Faults {
   #promoteTwo(): ReturnType<Fault> {
     const { servers, places, chance } = this.#fleet;
     if (chance.of(0.4)) return undefined;
+    this.#endTwin();
     const former = servers.primary;
     const pair = [servers.promote(former, chance.below(3)), servers.promote(former, chance.below(3))] as const;
     servers.fence(former);
     const [kept, lost] = chance.of(0.5) ? pair : [pair[1], pair[0]];
     servers.primary = kept;
     for (const place of places) place.server = chance.pick(pair);
-    let isOver = false;
+    this.#twin = lost;
     const heal = () => {
-      if (isOver) return;
-      isOver = true;
-      servers.fence(lost);
-      for (const place of places) if (place.server === lost) this.#leadLater(place);
+      if (this.#twin === lost) this.#endTwin();
     };
     return { name: `${former.name} ends, ${pair[0].name} and ${pair[1].name} are promoted apart`, heal };
+  }
+
+  /** There is one primary again. */
+  #endTwin(): void {
+    const { servers, places } = this.#fleet;
+    const twin = this.#twin;
+    if (twin === undefined) return;
+    this.#twin = undefined;
+    servers.fence(twin);
+    for (const place of places) if (place.server === twin) this.#leadLater(place);
   }
 
   #leadLater(place: Place): void {

@@ -50,6 +50,7 @@ export class Machine {
   #sleptMs = 0;
   #wallAheadMs = 0;
   #waiting: (() => void)[] = [];
+  #isSpared = false;
   #callers = new Set<(error: unknown) => void>();
   #doom: { left: number; point: DeathPoint; name: string | undefined } | undefined;
 
@@ -119,7 +120,7 @@ export class Machine {
     return new Promise((resolve, reject) => {
       const seen = (settle: () => void) => {
         this.enter(() => {
-          if (death === 'answered') this.die(`at the answer of ${name}`);
+          if (death === 'answered' && !this.#isSpared) this.die(`at the answer of ${name}`);
           else settle();
         });
       };
@@ -144,8 +145,10 @@ export class Machine {
     this.#doom = { left: calls, point, name };
   }
 
+  /** It will live. */
   spare(): void {
     this.#doom = undefined;
+    this.#isSpared = true;
   }
 
   die(how: string): void {

@@ -10,7 +10,7 @@ export class Recorder {
     return {
       operations: this.operations,
       watches: this.watches,
-      truth: fleet.chronicle.truth(fleet.servers.primary.lineage),
+      truth: fleet.chronicle.truth,
       faults: [],
       stalenessMs: fleet.limits.stalenessMs,
     };

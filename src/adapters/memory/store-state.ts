@@ -1,6 +1,6 @@
 import type { LogEntry } from '../../model/event.ts';
 import type { Parameter } from '../../model/parameter.ts';
-import type { Epoch, Revision } from '../../model/revision.ts';
+import { type Epoch, newer, older, type Revision } from '../../model/revision.ts';
 import type { Outcome } from '../../model/write.ts';
 import type { Committed } from '../../ports/store.ts';
 
@@ -102,12 +102,18 @@ export class StoreState {
     this.current = this.at(revision);
     this.log = this.log.slice(0, this.indexAfter(revision));
     this.epochs = this.epochs.filter(({ number, startRevision }) => number === 0n || startRevision - 1n <= revision);
-    const first = this.epoch.startRevision - 1n;
-    const last = this.log.at(-1);
-    this.revision = last !== undefined && last.revision > first ? last.revision : first;
-    this.batchId = last?.revision === this.revision ? last.batchId : '';
     this.batches = new Map([...this.batches].filter(([, { answer }]) => answer.to <= revision));
+    // What is compacted is there all the same, if the log does not tell it.
+    const last = this.log.at(-1)?.revision ?? older(this.compactRevision, revision);
+    this.revision = newer(last, this.epoch.startRevision - 1n);
+    this.batchId = this.#batchOf(this.revision);
     this.requests = new Map([...this.requests].filter(([, { head }]) => head <= revision));
+  }
+
+  #batchOf(revision: Revision): string {
+    const entry = this.log.at(-1);
+    if (entry?.revision === revision) return entry.batchId;
+    return [...this.batches].find(([, { answer }]) => answer.to === revision)?.[0] ?? '';
   }
 
   /** Forgets the log up to and including `revision`; tells how many entries that were. */
