@@ -11,8 +11,8 @@ import type {
   WriteRecord,
   WrittenOperation,
 } from '../history/history.ts';
+import { FAULT_PREFIX, recordedOperation } from './recorded-value.ts';
 
-const FAULT_PREFIX = 'fault:';
 /** No client of the traffic has this number. */
 const APART = 0;
 /** Z of the replicas. */
@@ -60,7 +60,7 @@ export class Recorder {
 
   write(record: WriteRecord, error?: ParamdRpcError): void {
     const { outcome } = record;
-    this.operations.push(record);
+    this.operations.push({ ...record, operations: record.operations.map(recordedOperation) });
     const answered = outcome.status === 'ok' || JUDGED.includes(outcome.reason);
     this.#measure(record, answered ? undefined : failureOf(error), false);
   }
@@ -84,7 +84,7 @@ export class Recorder {
 
   /** Somebody else may set this from now on, once. */
   setsApart(key: string, value: string): void {
-    this.operations.push(apart(this.nowMs(), [{ type: 'set', key, value }]));
+    this.operations.push(apart(this.nowMs(), [recordedOperation({ type: 'set', key, value })]));
   }
 
   history(truth: Truth): History {

@@ -23,6 +23,8 @@ const CONVERGENCE_WATCHED_FACTOR = 4;
 const FAULT_MS_MAX = { short: 100_000, full: 30 * 60_000 };
 const AT_HEAD_MS_MAX = 5000;
 const HANDLES_BACK_MS_MAX = 5000;
+/** The rest says nothing new; the history has it all. */
+const VIOLATIONS_TOLD_MAX = 10;
 /** In which everything is called for the first time, and compiled. */
 const WARM_MS = 1000;
 
@@ -199,8 +201,10 @@ class Run {
       operationsPerSecondMin: this.#fault.site?.startReplicas === false ? 1 : OPERATIONS_PER_S_MIN,
     });
     this.counts = report.counts;
-    this.violations = report.violations.length;
-    this.problems.push(...report.violations.map(({ promise, kind, message }) => `${promise} ${kind}: ${message}`));
+    this.violations = Object.values(report.found).reduce((sum, found) => sum + found, 0);
+    const told = report.violations.slice(0, VIOLATIONS_TOLD_MAX);
+    this.problems.push(...told.map(({ promise, kind, message }) => `${promise} ${kind}: ${message}`));
+    if (told.length < this.violations) this.problems.push(`in all: ${JSON.stringify(report.found)}`);
   }
 
   /** Whatever became of it. */
