@@ -140,10 +140,10 @@ function checkMoment(
   const { method, keys, prefix = '', linearizable } = asked;
   const concerns = (key: string) => (method === 'list' ? key.startsWith(prefix) : keys.includes(key));
   const untilMs = fleet.chronicle.currentUntilMs(concerns, outcome.revision);
-  if (untilMs >= callMs) return;
+  if (untilMs >= returnMs) return;
   const tell = (kind: string, ms: number) => {
     const bound = `allowed were ${ms.toFixed(3)} ms`;
-    const was = `it was so until ${(callMs - untilMs).toFixed(3)} ms before the call`;
+    const was = `it was so until ${(untilMs - callMs).toFixed(3)} ms after the call, ${(returnMs - untilMs).toFixed(3)} ms before its end`;
     fleet.defect('C5', kind, `${client.name} at ${replica}: ${describe(client, asked, outcome)}; ${was}, ${bound}`);
   };
   // A list is read from the store, after the call.
