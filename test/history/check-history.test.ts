@@ -60,6 +60,31 @@ describe('a checker of histories', () => {
     }
   });
 
+  it('tells people what it found, a few of each kind', () => {
+    const history = copyOf(generateHistory({ ...SMALL, seed: 1 }));
+    for (const operation of history.operations) {
+      if (operation.type === 'read' && operation.outcome.status === 'ok') operation.outcome.boundMs = 1e6;
+    }
+    const report = checkHistory(history, DEMANDS);
+    const count = report.found['bound beyond what was asked']!;
+    const text = describeReport(report, 2);
+    expect(text).to.match(
+      /^Checked \d+ writes, \d+ reads, \d+ watches with \d+ events; \d+ operations during faults\.\n/,
+    );
+    expect(text).to.match(
+      /\nC5 bound beyond what was asked: \d+\n {2}client \d+ at r\d, .* ms: .*bound 1000000 ms; at most .* ms were/,
+    );
+    expect(text).to.contain(`  and ${count - 2} more`);
+    expect(report.violations.length, 'a hundred of a kind at most').to.be.at.most(100);
+    expect(describeReport(checkHistory(generateHistory({ ...SMALL, seed: 1 }), DEMANDS))).to.match(/\nNo violation\.$/);
+  });
+
+  it('demands that nothing acknowledged is lost, unless it is told otherwise', () => {
+    const history = generateHistory({ ...SMALL, seed: 1, operations: 1500, failovers: 2 });
+    const kinds = Object.keys(checkHistory(history, { grainMs: 0 }).found);
+    expect(kinds).to.deep.equal(['acknowledged write lost']);
+  });
+
   it('has a corruption for each kind of violation, and many more than twenty', () => {
     const corrupted = new Set<string>(CORRUPTIONS.map(({ kind }) => kind));
     expect(Object.keys(KINDS).filter((kind) => !corrupted.has(kind))).to.deep.equal([]);

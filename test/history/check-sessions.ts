@@ -37,6 +37,10 @@ function checkOwnWrites(
   if (written === NOWHERE || timeline.reflects(position, written)) return;
   const isLost = timeline.eraAt(position) > timeline.eraAt(written);
   if (isLost) return;
+  // A delete of nothing changed nothing: what was so before it is so behind it.
+  const changes = timeline.filterLog(read.keys, read.prefix === undefined ? [] : [read.prefix]).positions;
+  const last = changes[timeline.lastIn(changes, written)];
+  if (last === undefined || timeline.reflects(position, last)) return;
   findings.add('write not reflected on its replica', () => {
     return `${describeOperation(read)}; ${timeline.revisionAt(written)} had been acknowledged there before`;
   });

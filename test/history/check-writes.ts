@@ -1,7 +1,8 @@
 import type { CheckContext } from './check-context.ts';
 import { describeOperation } from './describe.ts';
-import type { WriteRecord } from './history.ts';
+import type { Era, WriteRecord } from './history.ts';
 import { NOWHERE, type Position } from './position.ts';
+import type { Timeline } from './timeline.ts';
 import { onlyDeletes, type Write } from './writes.ts';
 
 /** C8: what was acknowledged is in the log once, what was refused is not, what is unknown at most once; and nothing else. */
@@ -92,10 +93,19 @@ export function revisionOf({ outcome }: WriteRecord): bigint | undefined {
   return outcome.status === 'ok' ? outcome.revision : undefined;
 }
 
+/** Also of a revision that is not in the log: the one that would have issued it. */
+function eraOf(timeline: Timeline, revision: bigint): Era {
+  const position = timeline.positionOf(revision);
+  if (position !== NOWHERE) return timeline.spanAt(position).era;
+  const started = timeline.spans.map(({ era }) => era).filter(({ startRevision }) => startRevision <= revision);
+  return started.reduce(
+    (newest, era) => (era.startRevision > newest.startRevision ? era : newest),
+    timeline.spans[0]!.era,
+  );
+}
+
 /** Acknowledgements of a store that was no longer the primary promise nothing. */
 export function counts({ timeline, demands }: CheckContext, { outcome, returnMs }: WriteRecord): boolean {
   if (outcome.status !== 'ok') return false;
-  const { revision } = outcome;
-  const span = timeline.spans.findLast(({ era }) => era.startRevision - 1n <= revision);
-  return span === undefined || returnMs <= span.era.endMs + demands.grainMs;
+  return returnMs <= eraOf(timeline, outcome.revision).endMs + demands.grainMs;
 }

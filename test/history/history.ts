@@ -1,6 +1,7 @@
 /**
  * What a run recorded, in the form that the checker takes. All times are milliseconds of the recorder's one monotonic
- * clock. Values are recorded as short texts that no two writes of a run share, so a value tells which write it is of.
+ * clock; of two moments that are equal nothing is concluded, so a recorder on virtual time adds a little to each (but a
+ * client's operations are in its order). Values are recorded as short texts that no two writes of a run share, so a value tells which write it is of.
  */
 export interface History {
   /** In any order. */

@@ -102,12 +102,23 @@ export class Writes {
     for (let position = 0; position < this.#timeline.length; position++) {
       const entry = this.#timeline.entryAt(position);
       if (entry === undefined || this.#owners[position] !== undefined || !entry.events.every(isDelete)) continue;
-      const claims = [...(told.get(entry.revision) ?? []), ...(unknown.get(entry.events[0]?.key ?? '') ?? [])];
-      const able = claims.filter((write) => this.isContentOf(write, position) && !this.#hasDone(write, position));
-      const fitting = able.filter((write) => this.#couldBeDone(write, position));
-      const owner = fitting.find((write) => !this.#conditionsHold(write, position)) ?? fitting[0] ?? able[0];
+      const key = entry.events[0]?.key ?? '';
+      const [toldHere, unknownHere] = [told.get(entry.revision) ?? [], unknown.get(key) ?? []];
+      const owner =
+        this.#fittingOf(position, toldHere) ??
+        this.#fittingOf(position, unknownHere) ??
+        [...toldHere, ...unknownHere].find((write) => this.#isAble(write, position));
       if (owner !== undefined) this.#own(position, owner);
     }
+  }
+
+  #fittingOf(position: Position, claims: readonly Write[]): Write | undefined {
+    const fitting = claims.filter((write) => this.#couldBeDone(write, position) && this.#isAble(write, position));
+    return fitting.find((write) => !this.#conditionsHold(write, position)) ?? fitting[0];
+  }
+
+  #isAble(write: Write, position: Position): boolean {
+    return !this.#hasDone(write, position) && this.isContentOf(write, position);
   }
 
   /** It had been called, and its conditions held. */

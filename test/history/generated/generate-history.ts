@@ -117,7 +117,9 @@ function failOver({ orders, queue, random }: Model, endMs: number): void {
   const lost = orders.at(-1)!;
   lost.era.endMs = endMs;
   queue.add(endMs + FAILOVER_MS, () => {
-    let kept = Math.max(0, lost.head - 1 - Math.floor(random() * LOST_MAX));
+    // Sometimes an old backup is all that there is: older than the era that ended, even.
+    const lostCount = Math.floor(random() * (random() < 0.2 ? lost.head : LOST_MAX));
+    let kept = Math.max(0, lost.head - 1 - lostCount);
     while (kept > 0 && lost.entries[kept]?.batchId === lost.entries[kept + 1]?.batchId) kept -= 1;
     const start = (BigInt(lost.number + 1) << 40n) + BigInt(Math.floor(random() * 1e6));
     orders.push(new ModelOrder(lost, kept, endMs + FAILOVER_MS, start));

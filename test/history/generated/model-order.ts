@@ -29,6 +29,7 @@ export class ModelOrder {
   readonly entries: (TrueEntry | undefined)[];
   readonly requests: Map<string, { readonly revision: bigint; readonly moment: number }>;
   readonly #versions: Map<string, Version[]>;
+  #sorted: readonly string[] = [];
 
   constructor(before: ModelOrder | undefined, kept: number, beganMs: number, startRevision: bigint) {
     this.number = before === undefined ? 0 : before.number + 1;
@@ -88,8 +89,10 @@ export class ModelOrder {
     return versions[low - 1]?.found;
   }
 
-  keys(): string[] {
-    return [...this.#versions.keys()].sort();
+  /** In order. */
+  keys(): readonly string[] {
+    if (this.#sorted.length < this.#versions.size) this.#sorted = [...this.#versions.keys()].sort();
+    return this.#sorted;
   }
 
   /** @returns the revision of the new entry */
