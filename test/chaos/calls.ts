@@ -10,9 +10,8 @@ import { recordedValue } from './recorded-value.ts';
 import { type Recorder, unwritten } from './recorder.ts';
 import type { SiteReplica } from './site.ts';
 
-/** Below these the client gives up: long enough for what paramd itself waits, short enough that few are in flight. */
-const READ_MS_MAX = 2000;
-const WRITE_MS_MAX = 4000;
+/** Then the client gives up: more than paramd itself waits, so few enough calls are in flight. */
+const CALL_MS_MAX = 4000;
 /** Less than there are keys of a prefix, so that a listing has several pages. */
 const PAGE_SIZE = 15;
 
@@ -27,7 +26,7 @@ export async function read(
   client: number,
   { name: replica, rpc }: Pick<SiteReplica, 'name' | 'rpc'>,
   reading: Reading,
-  msMax = READ_MS_MAX,
+  msMax = CALL_MS_MAX,
 ): Promise<ReadOutcome> {
   const callMs = recorder.nowMs();
   let outcome: ReadOutcome;
@@ -87,7 +86,7 @@ export async function write(
   client: number,
   { name: replica, rpc }: Pick<SiteReplica, 'name' | 'rpc'>,
   writing: Writing,
-  msMax = WRITE_MS_MAX,
+  msMax = CALL_MS_MAX,
 ): Promise<{ readonly outcome: WriteOutcome; readonly retryAfterMs: number | undefined }> {
   const callMs = recorder.nowMs();
   let outcome: WriteOutcome;

@@ -19,6 +19,9 @@ const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and chec
   --list         names the faults
 `;
 
+/** More than that spoils latencies. */
+const PAUSE_TOLD_MS_MIN = 100;
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
@@ -92,12 +95,14 @@ async function rounds(faults: readonly Fault[], { repeat, minutes, seed, signal 
   return counts.failed;
 }
 
-function summary({ outcome, durationMs, counts, metrics }: FaultResult): string {
+function summary({ outcome, durationMs, counts, metrics, pauseMsMax, turnedAway }: FaultResult): string {
   const seconds = (durationMs / 1000).toFixed(1);
   if (outcome === 'not run') return `not run`;
   const operations = `${counts.reads + counts.writes} operations, ${counts.watchEvents} events`;
   const converged = metrics === undefined ? '' : `, converged in ${(metrics.convergedMs / 1000).toFixed(1)} s`;
-  return `${outcome} in ${seconds} s: ${operations}${converged}`;
+  const paused = pauseMsMax < PAUSE_TOLD_MS_MIN ? '' : `; we ourselves paused for ${pauseMsMax.toFixed(0)} ms`;
+  const full = turnedAway === 0 ? '' : `; ${turnedAway} more calls found no room`;
+  return `${outcome} in ${seconds} s: ${operations}${converged}${paused}${full}`;
 }
 
 function tell(text: string, code: number): number {

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { query } from '../e2e/watch-checker.ts';
 import { checkHistory } from '../history/check-history.ts';
@@ -46,7 +47,10 @@ export interface FaultResult {
   readonly violations: number;
   /** Undefined: the fault did not come so far. */
   readonly metrics: Metrics | undefined;
+  /** Calls that found no room: so many were in flight. */
   readonly turnedAway: number;
+  /** For so long this process, which has the traffic and the proxies, did nothing at a stretch: below it no latency tells much. */
+  readonly pauseMsMax: number;
   readonly convergence: { readonly msMax: number; readonly reason?: string };
   readonly notes: readonly Note[];
 }
@@ -105,6 +109,7 @@ export async function runFault(
     violations: run.violations,
     metrics: run.metrics,
     turnedAway: run.traffic?.turnedAway ?? 0,
+    pauseMsMax: run.pauseMsMax,
     convergence: fault.convergence ?? { msMax: CONVERGED_MS_MAX },
     notes,
   };
@@ -122,6 +127,7 @@ class Run {
   readonly #fault: Fault;
   readonly #scale: Scale;
   readonly #recorder: Recorder;
+  readonly #pauses = monitorEventLoopDelay({ resolution: 5 });
   #truth: TruthReader | undefined;
 
   constructor(fault: Fault, scale: Scale, recorder: Recorder) {
@@ -143,6 +149,7 @@ class Run {
     let handles: ReadonlyMap<string, Handles> | undefined;
     if (fault.site?.startReplicas !== false) await sleep(WARM_MS);
     const startMs = recorder.nowMs();
+    this.#pauses.enable();
     if (fault.site?.startReplicas !== false) {
       await sleep(scale.ms(10_000, 1500));
       handles = handlesOf(replicas);
@@ -164,6 +171,7 @@ class Run {
     await sleep(Math.max(0, healedMs + scale.ms(20_000, 2000) - recorder.nowMs()));
     if (handles !== undefined) this.problems.push(...(await handlesBack(handles, replicas, HANDLES_BACK_MS_MAX)));
     const endMs = recorder.nowMs();
+    this.#pauses.disable();
 
     await traffic.stopCalls();
     const moments = { startMs, injectMs, healedMs, endMs };
@@ -205,6 +213,10 @@ class Run {
     const told = report.violations.slice(0, VIOLATIONS_TOLD_MAX);
     this.problems.push(...told.map(({ promise, kind, message }) => `${promise} ${kind}: ${message}`));
     if (told.length < this.violations) this.problems.push(`in all: ${JSON.stringify(report.found)}`);
+  }
+
+  get pauseMsMax(): number {
+    return this.#pauses.max / 1e6;
   }
 
   /** Whatever became of it. */

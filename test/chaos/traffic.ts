@@ -14,8 +14,8 @@ import { startWatcher, type Watched, type Watcher } from './watchers.ts';
 const ARRIVALS_PER_S = 390;
 const TICK_MS = 5;
 /** More than that at once is no constant rate but a burst of ours, after a pause of this process. */
-const ARRIVALS_PER_TICK_MAX = 20;
-const IN_FLIGHT_PER_REPLICA_MAX = 300;
+const ARRIVALS_PER_TICK_MAX = 60;
+const IN_FLIGHT_PER_REPLICA_MAX = 600;
 const RETRIES_MAX = 12;
 const RETRY_MS = { least: 20, most: 500 };
 /** Watchers have the numbers below, clients of faults those above the callers. */
