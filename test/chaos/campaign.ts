@@ -2,10 +2,11 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { openRunFolder } from '../support/run-folder.ts';
 import type { Fault } from './fault.ts';
+import type { FaultResult } from './fault-result.ts';
 import { FAULTS } from './faults.ts';
 import { keepEvidence } from './keep-evidence.ts';
 import { openResults, RESULTS_FILE } from './results.ts';
-import { type FaultResult, runFault } from './run-fault.ts';
+import { runFault } from './run-fault.ts';
 import { FULL, SHORT } from './scale.ts';
 
 const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and checks what its clients see

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Evidence } from './run-fault.ts';
+import type { Evidence } from './fault-result.ts';
 
 /** @returns the folder where all of it is, one record a line */
 export function keepEvidence({ history, trace, logs }: Evidence): string {

@@ -3,9 +3,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { markdownTable } from '../../src/bench/markdown-table.ts';
 import { type MistakesReport, tableOf } from '../simulation/mistakes/report.ts';
+import type { FaultResult, Note } from './fault-result.ts';
 import { GROUP_TITLES } from './group-titles.ts';
 import { RESULTS_FILE, type Results, readResults } from './results.ts';
-import type { FaultResult, Note } from './run-fault.ts';
 
 const PAGE = 'docs/reliability.md';
 const MISTAKES_FILE = 'test/simulation/mistakes/result.json';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
-import type { FaultResult } from './run-fault.ts';
+import type { FaultResult } from './fault-result.ts';
 
 /** What the published page is made of. */
 export const RESULTS_FILE = 'test/chaos/results.json';
