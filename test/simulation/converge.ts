@@ -32,16 +32,18 @@ export async function converge(fleet: Fleet, followers: readonly Follower[], cli
         epochOf(fleet).incarnation === fleet.servers.primary.name,
     ),
   );
+  // What was sent long ago and is late still counts when it comes.
+  await inTime('a request never arrives', () => fleet.onTheWay === 0);
   for (const place of fleet.places) {
     client.home = place;
     await writeOnce(client, `last ${place.name}`);
     await getOnce(client);
   }
-  const head = fleet.servers.primary.store.head.revision;
+  const head = () => fleet.servers.primary.store.head.revision;
   await inTime('not every replica is at the head', () =>
-    fleet.places.every((place) => place.replica?.core?.status().applied === head),
+    fleet.places.every((place) => place.replica?.core?.status().applied === head()),
   );
-  await inTime('not every watch came to the head', () => followers.every((follower) => follower.hasReached(head)));
+  await inTime('not every watch came to the head', () => followers.every((follower) => follower.isAt(head())));
   for (const follower of followers) follower.finish(true);
   for (const place of fleet.places) await agree(fleet, place);
   if (fleet.auditInconsistent > 0)

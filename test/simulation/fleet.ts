@@ -57,6 +57,7 @@ export class Fleet {
   readonly defects: { promise: string; kind: string; message: string }[] = [];
   /** Entries found to differ from the store, over all replicas that ever were. */
   readonly #telemetries: CountingTelemetry[] = [];
+  readonly #lines: StoreLine[] = [];
   readonly #storePatienceMs: number;
   #over = false;
 
@@ -79,6 +80,11 @@ export class Fleet {
 
   get auditInconsistent(): number {
     return this.#telemetries.reduce((sum, telemetry) => sum + telemetry.total('audit_inconsistent'), 0);
+  }
+
+  /** Requests to the store that are yet to arrive, those of dead processes too. */
+  get onTheWay(): number {
+    return this.#lines.reduce((sum, { onTheWay }) => sum + onTheWay, 0);
   }
 
   sleep(ms: number): Promise<void> {
@@ -132,6 +138,7 @@ export class Fleet {
       trouble: () => place.line,
       patienceMs: this.#storePatienceMs,
     });
+    this.#lines.push(line);
     const shared = new MemorySharedCache({ valkey, clock: world });
     startCore({
       store: line.store,

@@ -20,7 +20,7 @@ export interface Follower {
   /** Opens no other watch when this one ends, and leaves none. */
   stay(): void;
   /** It is open at a replica, and has been told everything up to this revision. */
-  hasReached(revision: bigint): boolean;
+  isAt(revision: bigint): boolean;
   /** Closes the record. */
   finish(settled: boolean): void;
 }
@@ -53,7 +53,7 @@ export function follow(client: Client): Follower {
     stay: () => {
       stays = true;
     },
-    hasReached: (revision) => open?.hasReached(revision) ?? false,
+    isAt: (revision) => open?.isAt(revision) ?? false,
     finish: (settled) => open?.finish(settled),
   };
 }
@@ -93,8 +93,8 @@ class OpenWatch {
     this.#tell(() => `> ${replica.name} watch ${describeSpec(spec, client)}`);
   }
 
-  hasReached(revision: bigint): boolean {
-    return !this.#isRecorded && this.#position !== undefined && this.#position >= revision;
+  isAt(revision: bigint): boolean {
+    return !this.#isRecorded && this.#position === revision;
   }
 
   async run(stays: () => boolean): Promise<{ endedBy: string | undefined; position: Position }> {

@@ -35,9 +35,15 @@ export interface StoreLineOptions {
 /** A replica's connection to the store, with what a network can do to it. */
 export class StoreLine {
   readonly #options: StoreLineOptions;
+  #onTheWay = 0;
 
   constructor(options: StoreLineOptions) {
     this.#options = options;
+  }
+
+  /** Requests that are yet to arrive. */
+  get onTheWay(): number {
+    return this.#onTheWay;
   }
 
   get store(): Store {
@@ -73,7 +79,9 @@ export class StoreLine {
     const target = server();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     if (requestMs + answerMs > patienceMs) world.setTimer(patienceMs, () => reject(this.#lost(name)));
+    if (requestMs < Number.POSITIVE_INFINITY) this.#onTheWay += 1;
     this.#after(requestMs, () => {
+      this.#onTheWay -= 1;
       run(target).then(
         (answer) => this.#after(answerMs, () => resolve(answer)),
         (error: unknown) => this.#after(answerMs, () => reject(this.#failure(name, error))),
