@@ -84,6 +84,7 @@ function lost(phase: Phase, message: string): StoreError {
   return new StoreError(phase === 'write' ? 'ambiguous' : 'unreachable', message);
 }
 
-function isDriverText(message: string | undefined): message is string {
-  return message !== undefined && /^(timeout|Query read timeout|Connection terminated)/.test(message);
+/** What pg itself says of a connection that is lost, or not to be had. */
+export function isDriverText(message: string | undefined): message is string {
+  return /^(timeout|Query read timeout|Connection (terminated|ended)|Client (has|was))/.test(message ?? '');
 }

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
-import type { Client } from 'pg';
+import type { Client, QueryConfig } from 'pg';
 import pg from 'pg';
 import { StoreError } from '../../ports/store.ts';
-import { classify } from './classify.ts';
+import { classify, isDriverText } from './classify.ts';
 import type { PostgresConnection } from './endpoints.ts';
 import { endpointsOf } from './endpoints.ts';
 
@@ -12,7 +12,9 @@ import { endpointsOf } from './endpoints.ts';
 const FOLDER = fileURLToPath(new URL('migrations', import.meta.url));
 const SCHEMA = 'paramd';
 const TABLE = 'migration';
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 2000;
+/** Of what is only looked at: a server that has fallen silent is tried again, and not waited for. */
+const LOOK_MS = 3000;
 /** For a replica that waits for another one's migrations. */
 const LOCK_WAIT_MS = 300_000;
 
@@ -26,7 +28,9 @@ export async function migrate(connection: PostgresConnection, log: MigrationLog)
   const client = await connectToPrimary(connection);
   try {
     const expected = await expectedMigrations();
-    refuseNewer(expected, await appliedMigrations(client));
+    const present = await appliedMigrations(client);
+    refuseNewer(expected, present);
+    if (present.length === expected.length) return { applied: [] };
     const ran = await runner({
       dbClient: client,
       dir: FOLDER,
@@ -41,8 +45,10 @@ export async function migrate(connection: PostgresConnection, log: MigrationLog)
     if (applied.length > 0) log('Migrated the schema', { applied });
     return { applied };
   } catch (error) {
-    // What has no code is the migration tool's own complaint, and that is about our files.
-    if (error instanceof Error && !('code' in error)) throw new StoreError('internal', error.message);
+    // What has no code and is not the driver's is the migration tool's own complaint, and that is about our files.
+    if (error instanceof Error && !('code' in error) && !isDriverText(error.message)) {
+      throw new StoreError('internal', error.message);
+    }
     throw classify(error, 'read');
   } finally {
     await client.end().catch(() => {});
@@ -79,9 +85,14 @@ async function expectedMigrations(): Promise<string[]> {
 }
 
 async function appliedMigrations(client: Client): Promise<{ name: string }[]> {
-  const there = await client.query(`SELECT to_regclass('${SCHEMA}.${TABLE}') IS NOT NULL AS there`);
+  const there = await client.query(look(`SELECT to_regclass('${SCHEMA}.${TABLE}') IS NOT NULL AS there`));
   if (!there.rows[0].there) return [];
-  return (await client.query(`SELECT name FROM ${SCHEMA}.${TABLE} ORDER BY id`)).rows;
+  return (await client.query(look(`SELECT name FROM ${SCHEMA}.${TABLE} ORDER BY id`))).rows;
+}
+
+/** pg takes the timeout with the statement, too; its types do not say so. */
+function look(text: string): QueryConfig & { readonly query_timeout: number } {
+  return { text, query_timeout: LOOK_MS };
 }
 
 async function connectToPrimary(connection: PostgresConnection): Promise<Client> {
@@ -93,11 +104,12 @@ async function connectToPrimary(connection: PostgresConnection): Promise<Client>
       application_name: 'paramd migrate',
       connectionTimeoutMillis: CONNECT_MS,
       statement_timeout: LOCK_WAIT_MS,
+      query_timeout: LOCK_WAIT_MS + LOOK_MS,
     });
     client.on('error', () => {});
     try {
       await client.connect();
-      const { rows } = await client.query('SELECT pg_is_in_recovery() AS standby');
+      const { rows } = await client.query(look('SELECT pg_is_in_recovery() AS standby'));
       if (!rows[0].standby) return client;
       throw new StoreError('unreachable', 'the server is a standby, not the primary');
     } catch (error) {

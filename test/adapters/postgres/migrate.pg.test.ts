@@ -1,7 +1,10 @@
 import { expect } from 'chai';
+import { Client } from 'pg';
 import { migrate } from '../../../src/adapters/postgres/migrate.ts';
 import { openPostgresStore } from '../../../src/adapters/postgres/open-postgres-store.ts';
 import { failure } from '../../contract/store-subject.ts';
+import { eventually } from '../../e2e/eventually.ts';
+import { startProxy } from '../../support/proxy.ts';
 import type { TestDatabase } from '../../support/servers.ts';
 import { freshDatabase } from '../../support/servers.ts';
 import { runSql } from './postgres-subject.ts';
@@ -40,6 +43,32 @@ describe('migrations', () => {
     await runSql(database.url, `INSERT INTO paramd.migration (name, run_on) VALUES ('9999_future', now())`);
     for (const attempt of [openPostgresStore({ connection: database.url }), migrate(database.url, quiet)]) {
       expect((await failure(attempt)).message).to.match(/newer than this program \(9999_future\): upgrade/);
+    }
+  });
+
+  it('do not wait for a server that has fallen silent, before or after it took the connection', async function () {
+    this.timeout(15_000);
+    await migrate(database.url, quiet);
+    const link = await startProxy(Number(new URL(database.url).port));
+    const blocker = new Client({ connectionString: database.url });
+    await blocker.connect();
+    try {
+      link.mode = 'blackhole';
+      const unanswered = await failure(migrate(link.through(database.url), quiet));
+      link.mode = 'pass';
+      await blocker.query('BEGIN; LOCK TABLE paramd.migration');
+      const silent = failure(migrate(link.through(database.url), quiet));
+      await eventually(async () => {
+        const { rowCount } = await blocker.query(
+          `SELECT 1 FROM pg_locks WHERE relation = 'paramd.migration'::regclass AND NOT granted`,
+        );
+        return rowCount! > 0;
+      });
+      link.mode = 'blackhole';
+      for (const { kind } of [unanswered, await silent]) expect(kind).to.equal('unreachable');
+    } finally {
+      await blocker.end();
+      await link.close();
     }
   });
 
