@@ -156,6 +156,7 @@ export async function startSiteReplica(
     },
     freeze: () => void present().child.kill('SIGSTOP'),
     thaw: () => void present().child.kill('SIGCONT'),
+    readiness: async () => (await page(httpPort, 'readyz')).trim(),
     metric: async (metric) => sumOf(metric, await page(httpPort, 'metrics')),
   };
   if (options.start !== false) await replica.start();

@@ -45,7 +45,11 @@ export interface Rpc {
 }
 
 export function openRpc(target: string): Rpc {
-  const options = { 'grpc.use_local_subchannel_pool': 1, 'grpc.initial_reconnect_backoff_ms': 50 };
+  const options = {
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.initial_reconnect_backoff_ms': 50,
+    'grpc.max_reconnect_backoff_ms': 1000,
+  };
   const parameters = new ParameterServiceClient(target, credentials.createInsecure(), options);
   const channel = { channelOverride: parameters.getChannel() };
   const caches = new CacheServiceClient(target, credentials.createInsecure(), channel);
