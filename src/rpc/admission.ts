@@ -1,8 +1,6 @@
-import type { Metadata } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
 import type { Connection } from './connections.ts';
 import type { Runtime } from './runtime.ts';
-import { metadataBytes } from './transport.ts';
 import { admitAnswer } from './unread-answers.ts';
 
 /**
@@ -12,13 +10,10 @@ import { admitAnswer } from './unread-answers.ts';
 export type Admission = 'limited' | 'read' | 'always';
 
 /** Refuses a call before it costs anything. */
-export function admit(admission: Admission, runtime: Runtime, connection: Connection, metadata: Metadata): void {
+export function admit(admission: Admission, runtime: Runtime, connection: Connection): void {
   if (admission === 'always') return;
   if (runtime.draining) throw new ParamdError({ reason: 'DRAINING' });
-  const { metadataBytesMax, ratePerConnectionMax } = runtime.limits;
-  if (metadataBytes(metadata) > metadataBytesMax) {
-    throw new ParamdError({ reason: 'LIMIT_EXCEEDED', limit: 'metadata_bytes', maximum: metadataBytesMax });
-  }
+  const { ratePerConnectionMax } = runtime.limits;
   admitAnswer(connection, runtime);
   if (ratePerConnectionMax > 0) takeToken(connection, ratePerConnectionMax, runtime.clock.monotonicMs());
 }

@@ -28,7 +28,7 @@ export function handleStream(
     const ended = runtime.observer.started(path);
     const call = new IncomingCall(grpcCall, connection, runtime.clock, Number.POSITIVE_INFINITY);
     const { status, defect } = await outcomeOf(call, async () => {
-      admit(admission, runtime, connection, grpcCall.metadata);
+      admit(admission, runtime, connection);
       runtime.streams.add(base, (reason) => call.abort(reason));
       const { clock, limits } = runtime;
       const sender = streamSender(grpcCall, call.signal, clock, limits.stallMs, () => closeStream(base));

@@ -52,7 +52,7 @@ export function handleUnary(
     };
 
     try {
-      admit(admission, runtime, connection, grpcCall.metadata);
+      admit(admission, runtime, connection);
       const incoming = new IncomingCall(grpcCall, connection, clock, limits.unaryTimeoutMs);
       call = incoming;
       open.handled(base, () => {

@@ -6,6 +6,10 @@ export interface RpcLimits {
   /** WarmCache calls at once: each reads the store at its own pace. */
   readonly warmsMax: number;
   readonly requestBytesMax: number;
+  /** Of requests that have begun to come, until their streams are closed. */
+  readonly heldRequestBytesPerConnectionMax: number;
+  /** The same of all connections together. */
+  readonly heldRequestBytesMax: number;
   /** Of large unary answers that a client has asked for and not taken. */
   readonly unreadBytesPerConnectionMax: number;
   /** Of a call's metadata, as HTTP/2 counts. */
@@ -32,6 +36,8 @@ export const RPC_LIMITS: RpcLimits = {
   watchesPerConnectionMax: 100,
   warmsMax: 4,
   requestBytesMax: 4 << 20,
+  heldRequestBytesPerConnectionMax: 64 << 20,
+  heldRequestBytesMax: 256 << 20,
   unreadBytesPerConnectionMax: 64 << 20,
   metadataBytesMax: 16 << 10,
   ratePerConnectionMax: 0,

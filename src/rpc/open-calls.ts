@@ -15,6 +15,8 @@ export interface OpenCalls {
   handled(base: BaseCall, expire: () => void): void;
   /** The call has its answer, or is a stream, which lives as long as it likes. */
   settled(base: BaseCall): void;
+  /** Its request has not come whole, so that no handler has seen it. */
+  isUnfinished(base: BaseCall): boolean;
   count(): number;
   close(): void;
 }
@@ -55,6 +57,7 @@ export function openCalls(clock: Clock, timeoutMs: number): OpenCalls {
     settled: (base) => {
       open.delete(base);
     },
+    isUnfinished: (base) => open.has(base) && open.get(base)?.expire === undefined,
     count: () => open.size,
     close: () => timer?.cancel(),
   };

@@ -1,7 +1,7 @@
 // The gRPC server on its socket. grpc-js could listen by itself; but then nothing counts connections, closes those that
 // say nothing, or stops accepting while calls finish. So the sockets are ours, and grpc-js gets those that are accepted.
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
-import { type ConnectionInjector, Server, ServerCredentials } from '@grpc/grpc-js';
+import { type ConnectionInjector, logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import { CacheServiceService } from '../../gen/parameter/v1/cache_service.ts';
 import { ParameterServiceService } from '../../gen/parameter/v1/parameter_service.ts';
 import type { ParamdCore } from '../core/api.ts';
@@ -10,10 +10,13 @@ import type { Clock } from '../ports/clock.ts';
 import { burstOf } from './admission.ts';
 import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
+import { guardHeaders } from './guard-headers.ts';
+import { heldRequests } from './held-requests.ts';
 import { type RpcLimits, rpcLimits } from './limits.ts';
 import { openCalls } from './open-calls.ts';
 import { openStreams } from './open-streams.ts';
 import { pageTokens } from './page-tokens.ts';
+import { requestIntake } from './request-intake.ts';
 import type { Identity, Runtime } from './runtime.ts';
 import { cacheService } from './services/cache-service.ts';
 import { healthDefinition, healthService, type Serving, setServing } from './services/health-service.ts';
@@ -45,6 +48,8 @@ export interface RpcServer {
 
 /** @throws if the address cannot be listened on, or the TLS files are none */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
+  // It writes metadata that is none to the standard error, as it came: any client could write there, and without end.
+  setLogVerbosity(logVerbosity.NONE);
   const limits = rpcLimits(options.limits ?? {});
   const { clock } = options;
   const open = openCalls(clock, limits.unaryTimeoutMs);
@@ -61,11 +66,13 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     draining: false,
   };
   const serving: Serving = { is: false, changed: new Set() };
-  const server = new Server({ ...channelOptions(limits), interceptors: [open.interceptor] });
+  const interceptors = [open.interceptor, requestIntake(limits, heldRequests(runtime))];
+  const server = new Server({ ...channelOptions(limits), interceptors });
   addServices(server, runtime, serving);
 
   const credentials = options.tls && new ReloadableCredentials(options.tls, limits.prefaceMs);
   const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
+  guardHeaders(server);
   const sockets = new Set<Socket>();
   const listener = listenerFor(injector, sockets, limits, clock);
   const port = await listening(listener, options.listen);

@@ -1,16 +1,27 @@
 // All that we take from grpc-js behind its public face, in one place: versions are pinned, and test/rpc/ fails if one of
 // these is gone. Wanted: ending a stream whose client does not read (nothing public does: a status waits behind the
-// data), the connection of a call, and the size of its metadata without copying it.
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+// data), the connection of a call, the size of its metadata without copying it, a say in what is kept of its
+// request, and the headers before it sees them.
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
-import type { Metadata, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { Metadata, Server, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 
 export type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
 
 /** What grpc-js makes for a stream before any handler runs, and gives to interceptors. */
 export interface BaseCall {
   readonly stream: ServerHttp2Stream;
+  readonly metadata: Metadata;
+  /** 'identity' without the header. */
+  readonly incomingEncoding: string;
+  decoder: Decoder;
+  decompressMessage(framed: Buffer, encoding: string): Buffer | Promise<Buffer>;
   sendStatus(status: { code: number; details: string; metadata: Metadata | null }): void;
+}
+
+/** Makes messages of what arrives, each with the five bytes before it. */
+export interface Decoder {
+  write(chunk: Buffer): Buffer[];
 }
 
 export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer>): BaseCall {
@@ -19,6 +30,11 @@ export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer
 
 export function sessionOf(base: BaseCall): ServerHttp2Session | undefined {
   return base.stream.session as ServerHttp2Session | undefined;
+}
+
+/** One for each address or injector. */
+export function http2ServersOf(server: Server): Http2Server[] {
+  return [...(server as unknown as { http2Servers: Map<Http2Server, unknown> }).http2Servers.keys()];
 }
 
 /** Ends the stream at once, whatever is queued on it. */

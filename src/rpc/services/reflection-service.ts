@@ -9,7 +9,7 @@ import { descriptorImage } from '../descriptor-image.ts';
 import { statusName } from '../handle-unary.ts';
 import type { Runtime } from '../runtime.ts';
 import { type CallStatus, plainStatus, statusOf } from '../status-table.ts';
-import { baseCall } from '../transport.ts';
+import { baseCall, closeStream } from '../transport.ts';
 import { healthDescriptor } from './health-descriptor.ts';
 import { definitionOf } from './pass-through.ts';
 
@@ -90,6 +90,7 @@ export function handleReflection(
   descriptors: Descriptors,
 ): handleBidiStreamingCall<Buffer, Buffer> {
   return (call) => {
+    const { clock, limits } = runtime;
     const base = baseCall(call);
     const { peer } = runtime.connectionOf(base);
     const ended = runtime.observer.started(path);
@@ -105,12 +106,15 @@ export function handleReflection(
       ended({ status: statusName(status), peer });
     });
     call.on('error', () => undefined);
+    // One at a time: sixteen answers, as many as a stream would take, on each of a thousand streams would be 1 GB.
     call.on('data', (question: Buffer) => {
+      call.pause();
       try {
-        if (!call.write(reflectionResponse(descriptors, question))) {
-          call.pause();
-          call.once('drain', () => call.resume());
-        }
+        const stall = clock.setTimer(limits.stallMs, () => closeStream(base));
+        call.write(reflectionResponse(descriptors, question), () => {
+          stall.cancel();
+          call.resume();
+        });
       } catch {
         fail(plainStatus(Code.INVALID_ARGUMENT, 'the bytes are no ServerReflectionRequest'));
       }
