@@ -6,6 +6,8 @@ import type { SiteReplica } from './site.ts';
 export interface FaultResult {
   readonly name: string;
   readonly group: string;
+  /** What was demanded besides what is demanded of all. */
+  readonly also: string;
   readonly outcome: 'held' | 'failed' | 'not run';
   /** What did not hold; why it was not run. */
   readonly problems: readonly string[];

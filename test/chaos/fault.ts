@@ -7,6 +7,8 @@ export interface Fault {
   readonly name: string;
   /** "replica", "valkey", "bus", "postgres", "failover", "clock", "watchers", "clients", "load", "start". */
   readonly group: string;
+  /** What `inject` and `demand` hold it to besides, for the report: "reads ≥ 99.99 %, writes ≥ 99.9 %". */
+  readonly also?: string;
   /** How the site is built for it; by default three replicas, one PostgreSQL and one Valkey. */
   readonly site?: SiteOptions;
   /** Default false. True: a failover that may lose acknowledged writes, as far as its new era says. */

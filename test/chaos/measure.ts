@@ -15,7 +15,7 @@ export function phasesOf(
   moments: Moments,
 ): Record<'baseline' | 'fault' | 'healed', Phase> {
   const { startMs, injectMs, healedMs, endMs } = moments;
-  const before = calls.filter(({ returnMs }) => returnMs < injectMs);
+  const before = calls.filter(({ callMs, returnMs }) => callMs >= startMs && returnMs < injectMs);
   const after = calls.filter(({ callMs }) => callMs >= healedMs);
   const during = calls.filter(({ callMs, returnMs }) => returnMs >= injectMs && callMs < healedMs);
   return {

@@ -58,7 +58,7 @@ function introduction({ runs }: Results): string {
   const violations = sum(runs, ({ violations: found }) => found);
   return `# Reliability
 
-What was broken, how often, and what the [contract](../README.md#the-contract) did meanwhile. In short:
+What was broken, how often, and what the [contract](../README.md#why-to-trust-it) did meanwhile. In short:
 ${count(held + failed, 'run')} of ${count(faultNames(runs).length, 'fault')} with ${number(operations)} calls and
 ${number(events)} events of watches that were all checked, ${count(violations, 'violation')} of the contract;
 ${failed === 0 ? 'every run held all that is demanded of it' : `${count(failed, 'run')} did not hold all that is demanded`}${notRun === 0 ? '' : `, ${notRun} could not be run on this machine`}.
@@ -85,7 +85,9 @@ hold fewer parameters than are asked for, so that all three tiers answer.
 
 Each run has a quiet ${short ? '1.5' : '10'} s, the fault, and at least ${short ? '2' : '20'} s after healing. Of each is demanded: no violation, no exit
 of a process but the injected ones, no error in a log, no connection or file left open, and convergence: within 5 s of
-healing every replica answers a linearizable read and a write, and every watch is at the head.`;
+healing every replica answers a linearizable read and a write, and every watch is at the head. Clients of the traffic go to
+each replica in turn whatever its state, and do a read once: what a dead or frozen replica is asked counts as not served
+(\`paramd/client\` would ask another one). Converged and p99 are the worst of all runs.`;
 }
 
 function faultTables({ runs }: Results): string[] {
@@ -93,9 +95,17 @@ function faultTables({ runs }: Results): string[] {
   return groups.map((group) => {
     const names = faultNames(runs.filter((run) => run.group === group));
     const rows = names.map((name) => faultRow(runs.filter((run) => run.name === name)));
+    const also = runs.filter((run) => run.group === group && run.also !== '');
+    const demanded = [...new Set(also.map((run) => `- ${run.name}: ${run.also}`))];
     const heading = ['', 'runs held', 'calls', 'events', 'reads served', 'writes served', 'p99 reads', 'converged'];
-    return [`### ${GROUP_TITLES[group] ?? group}`, '', ...markdownTable([heading, ...rows])].join('\n');
+    return [`### ${GROUP_TITLES[group] ?? group}`, '', ...markdownTable([heading, ...rows]), ...besides(demanded)].join(
+      '\n',
+    );
   });
+}
+
+function besides(demanded: readonly string[]): string[] {
+  return demanded.length === 0 ? [] : ['', 'Demanded besides:', '', ...demanded];
 }
 
 function faultRow(runs: readonly FaultResult[]): string[] {
@@ -147,7 +157,7 @@ function noted(notes: readonly Note[]): string {
   const values = notes.map(({ value }) => value);
   const least = Math.min(...values);
   const most = Math.max(...values);
-  const shown = { ms: milliseconds, count: number, ratio: percent, bytes: mebibytes }[notes[0]!.unit];
+  const shown = { ms: milliseconds, count: number, ratio: share, bytes: mebibytes }[notes[0]!.unit];
   return shown(least) === shown(most) ? shown(most) : `${shown(least)} to ${shown(most)}`;
 }
 
@@ -235,6 +245,10 @@ function number(value: number): string {
 
 function milliseconds(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+function share(ratio: number): string {
+  return ratio.toFixed(2);
 }
 
 function mebibytes(bytes: number): string {

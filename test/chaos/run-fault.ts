@@ -76,6 +76,7 @@ export async function runFault(fault: Fault, { scale, seed, tell }: RunOptions):
   const result: FaultResult = {
     name: fault.name,
     group: fault.group,
+    also: fault.also ?? '',
     outcome: notPossible !== undefined ? 'not run' : problems.length === 0 ? 'held' : 'failed',
     problems: notPossible !== undefined ? [notPossible] : problems,
     seed,
