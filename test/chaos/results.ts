@@ -25,8 +25,8 @@ export interface Results {
   readonly runs: FaultResult[];
 }
 
-/** Written after every run, so that a campaign that is ended early has told what it found. */
-export function openResults(file: string, { short, seed }: Pick<Results, 'short' | 'seed'>) {
+/** Written after every run, so that a campaign that is ended early has told what it found. @param file undefined: nowhere */
+export function openResults(file: string | undefined, { short, seed }: Pick<Results, 'short' | 'seed'>) {
   const begun = new Date().toISOString();
   const results: Results = {
     begun,
@@ -44,7 +44,7 @@ export function openResults(file: string, { short, seed }: Pick<Results, 'short'
       results.runs.push(result);
       results.servers ??= servers;
       results.ended = new Date().toISOString();
-      writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+      if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
     },
   };
 }
