@@ -31,11 +31,21 @@ export interface Store {
    * Begins the epoch after `expected`, unless it or a later one is there already. Idempotent, safe from several replicas.
    * A store whose epoch has a lower number than `expected` is an older copy: it goes on beyond that number.
    * @param lostAfter newest revision that the caller knows to be common to what it applied and what the store has
+   * @param seen what made the caller ask for it; a server of which it cannot be begins none
    */
-  startEpoch(expected: Epoch, lostAfter: Revision): Promise<Head>;
+  startEpoch(expected: Epoch, lostAfter: Revision, seen?: Head): Promise<Head>;
   /** Housekeeping, run by jobs. */
   readonly upkeep: StoreUpkeep;
   close(): Promise<void>;
+}
+
+/**
+ * Was this seen of another server than the one that has this head? While connections lead to several servers that take
+ * themselves for the primary, what one of them says is no reason to begin an epoch on another.
+ */
+export function isOfAnother(seen: Head, head: Head, expected: Epoch): boolean {
+  if (seen.incarnation !== head.incarnation) return true;
+  return seen.epoch.id !== expected.id && head.epoch.id === expected.id;
 }
 
 /** Idempotent; may run on several replicas at once. */

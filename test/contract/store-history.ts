@@ -147,6 +147,19 @@ export function historyContract(open: OpenSubject): void {
       expect((await store.startEpoch(seen, 0n)).epoch.id).to.equal(head.epoch.id);
     });
 
+    it('are not begun for what was seen of another server (C9)', async () => {
+      await done(store, set('a', '1'));
+      const first = await store.readHead();
+      const other = { ...first, incarnation: 'another/00000001' };
+      expect(await store.startEpoch(first.epoch, 0n, other)).to.deep.equal(first);
+      expect((await store.startEpoch(first.epoch, 0n, first)).epoch.number).to.equal(1n);
+      const second = await store.readHead();
+      // An older epoch, though this server is in the newer one.
+      const older = { ...first, incarnation: second.incarnation };
+      expect(await store.startEpoch(second.epoch, 0n, older)).to.deep.equal(second);
+      expect(await store.epochs()).to.have.length(2);
+    });
+
     it('refuse batches of the one before', async () => {
       const expected = await expectation(store);
       const { epoch } = await store.readHead();

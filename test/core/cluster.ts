@@ -187,6 +187,8 @@ export function textOfParameter(parameter: Parameter | undefined): string | unde
 
 /** Holds what one replica sends to the store, as if the process slept. */
 export class Gate {
+  /** Calls whose connections have gone astray, and the server that they lead to. */
+  astray: { readonly calls: ReadonlySet<StoreCall>; readonly to: MemoryStore } | undefined;
   #opened: Promise<void> | undefined;
   #open: (() => void) | undefined;
 
@@ -213,7 +215,9 @@ function withGate(store: MemoryStore, gate: Gate): MemoryStore {
       if (typeof member !== 'function') return member;
       return async (...parameters: unknown[]) => {
         await gate.pass();
-        return member.apply(target, parameters);
+        const { astray } = gate;
+        const server = astray?.calls.has(name as StoreCall) ? astray.to : target;
+        return (Reflect.get(server, name, server) as typeof member).apply(server, parameters);
       };
     },
   });

@@ -16,7 +16,7 @@ import type {
   Store,
   StoreRead,
 } from '../../ports/store.ts';
-import { StoreError } from '../../ports/store.ts';
+import { isOfAnother, StoreError } from '../../ports/store.ts';
 import { judgeWrite, storedBytes } from './store-judge.ts';
 import { bareEntry, compareBytes, entryBytes, wholeEntry, withinBytes } from './store-page.ts';
 import type { StoredRequest } from './store-state.ts';
@@ -205,8 +205,9 @@ export class MemoryStore implements Store {
     });
   }
 
-  startEpoch(expected: Epoch, lostAfter: Revision): Promise<Head> {
+  startEpoch(expected: Epoch, lostAfter: Revision, seen?: Head): Promise<Head> {
     return this.call('startEpoch', () => {
+      if (seen !== undefined && isOfAnother(seen, this.head, expected)) return this.head;
       const present = this.state.epoch;
       const there =
         present.number > expected.number || (present.number === expected.number && present.id !== expected.id);

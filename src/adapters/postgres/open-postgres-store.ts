@@ -8,6 +8,7 @@ import { openLane } from './lane.ts';
 import { checkSchema } from './migrate.ts';
 import { readEntry, readLog } from './read-log.ts';
 import { listParameters, readHead, readParameters } from './read-parameters.ts';
+import { startEpoch } from './start-epoch.ts';
 import { extend, openUpkeep } from './upkeep.ts';
 
 export interface PostgresStoreOptions {
@@ -82,19 +83,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
         retryMs: timeouts.writeMs,
         extend: () => writes.use((client) => extend(client, partitionRevisions), 'read'),
       }),
-    startEpoch: (expected, lostAfter) =>
-      writes
-        .use(
-          (client) =>
-            client.query('SELECT paramd.start_epoch($1, $2, $3, $4)', [
-              String(expected.number),
-              expected.id,
-              String(lostAfter),
-              partitionRevisions,
-            ]),
-          'read',
-        )
-        .then(() => readHead(writes)),
+    startEpoch: (expected, lostAfter, seen) =>
+      writes.use((client) => startEpoch(client, { expected, lostAfter, seen, partitionRevisions }), 'read'),
     upkeep: openUpkeep(upkeep, partitionRevisions),
     poolUse: () => reads.connections(),
     close,

@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import type { Head } from '../../model/revision.ts';
 import type { ListedPage, ListRange, ReadLimits, StoreRead } from '../../ports/store.ts';
 import { StoreError } from '../../ports/store.ts';
@@ -8,9 +9,16 @@ import { toHead, toParameter } from './rows.ts';
 
 // Head and parameters come in one statement, so that they are of one snapshot. The head stands in the first row.
 
+const HEAD = { name: 'head', text: 'SELECT head FROM paramd.head_told' };
+
 export function readHead(lane: Lane): Promise<Head> {
-  const statement = { name: 'head', text: 'SELECT head FROM paramd.head_told' };
-  return lane.answer(statement, (rows: { head: HeadRow }[]) => toHead(rows[0]!.head));
+  return lane.answer(HEAD, (rows: { head: HeadRow }[]) => toHead(rows[0]!.head));
+}
+
+/** Of the server that this connection leads to. */
+export async function headOn(client: PoolClient): Promise<Head> {
+  const { rows } = await client.query<{ head: HeadRow }>(HEAD);
+  return toHead(rows[0]!.head);
 }
 
 const COLUMNS = `key, kind, mod_revision, create_revision, version, create_time_us, update_time_us, updated_by, labels, cache_ttl_ns`;

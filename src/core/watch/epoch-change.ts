@@ -1,5 +1,5 @@
 import type { Epoch, Head, Revision } from '../../model/revision.ts';
-import type { Store } from '../../ports/store.ts';
+import { type Store, StoreError } from '../../ports/store.ts';
 import { History } from '../history.ts';
 import { type AppliedBatch, commonRevision } from './divergence.ts';
 
@@ -21,6 +21,9 @@ export interface FoundEpoch {
 /**
  * Finds out which epoch the store is in, and begins one if it is due (C9): the server is another incarnation, what was
  * applied here is not in its log, or its epoch is older than one that was seen already.
+ *
+ * A failover that does not fence the former primary, and a stale name or pooler, may lead some connections to it. So an
+ * epoch is begun only on the server that gave the reason, and taken over only if every answer was of it.
  * @returns undefined: it is the same epoch still
  * @throws StoreError
  */
@@ -32,13 +35,16 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
   const isOlder = isNext && seen.epoch.number < former.number;
   let head = seen;
   // Somebody may have begun the next one, and not know what this replica has applied; or the store has lost it.
-  if ((diverged && isNext) || isOlder) head = await store.startEpoch(former, common);
+  if ((diverged && isNext) || isOlder) head = await store.startEpoch(former, common, seen);
   if (head.incarnation !== head.epoch.incarnation || (diverged && !isNext)) {
-    head = await store.startEpoch(head.epoch, isNext ? head.revision : common);
+    head = await store.startEpoch(head.epoch, isNext ? head.revision : common, head);
   }
   const epochs = await store.epochs();
   const history = new History(epochs);
   if (history.epoch.id === former.id) return undefined;
+  if (history.epoch.id !== head.epoch.id) {
+    throw new StoreError('epoch-changed', 'connections lead to servers in different epochs');
+  }
   const foreign = !epochs.some((epoch) => epoch.id === former.id);
   const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision);
   return { head, history, isLost };

@@ -6,7 +6,7 @@ import { type Expected, type LogPage, type Store, StoreError } from '../../ports
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Lease } from '../cache/lease.ts';
 import { History } from '../history.ts';
-import { type Patience, within } from '../waiting.ts';
+import { type Patience, pause, within } from '../waiting.ts';
 import { AppliedLog, type Asked, type View } from './applied-log.ts';
 import { findEpoch } from './epoch-change.ts';
 import { HeldAnnouncements } from './held-announcements.ts';
@@ -139,6 +139,9 @@ export class Tailer {
       if (head === 'late') return 'late';
       if (lease.provenSince(sinceMs)) break;
       if ((await within(this.reached(head.revision), clock, patience)) === 'late') return 'late';
+      if (lease.provenSince(sinceMs)) break;
+      // Of an epoch that is not ours: to ask again at once would be to ask without end.
+      if ((await within(pause(clock, HOLE_PATIENCE_MS), clock, patience)) === 'late') return 'late';
     }
     return 'proven';
   }
@@ -234,7 +237,7 @@ export class Tailer {
     });
     const fit = this.#log.fits(asked, page);
     if (fit === 'outdated') return true;
-    if (fit === 'parted') return this.#parted(page.head);
+    if (fit === 'parted') return this.#parted(asked, page.head);
     if (fit === 'behind') return this.#fellBehind(page.head);
     this.#applyPage(page);
     this.#applyHeld();
@@ -301,10 +304,12 @@ export class Tailer {
   }
 
   /** What was applied is not what the store has. */
-  async #parted(head: Head): Promise<boolean> {
+  async #parted(asked: Asked, head: Head): Promise<boolean> {
     const before = this.history;
     await this.#changeEpoch(head);
-    if (this.history === before) this.#rebase(await this.#options.store.readHead());
+    if (this.history !== before) return true;
+    if (!this.#log.isOurs(asked, head)) throw new StoreError('epoch-changed', 'the log was of another epoch');
+    this.#rebase(await this.#options.store.readHead());
     return true;
   }
 

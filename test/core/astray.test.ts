@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import type { MemoryStore, StoreCall } from '../../src/adapters/memory/store.ts';
+import { Cluster, type Replica } from './cluster.ts';
+
+/** What goes over connections of the same lane. */
+const LANES: Readonly<Record<string, readonly StoreCall[]>> = {
+  reads: ['read', 'list', 'epochs', 'readEntry'],
+  tailer: ['readHead', 'readLog'],
+  writes: ['commit', 'startEpoch'],
+};
+
+// A failover whose set-up does not fence the former primary: it is back, and a stale name or pooler leads new
+// connections to it, while those that are open stay where they are.
+describe('connections that lead to a former primary', () => {
+  let cluster: Cluster;
+  let one: Replica;
+  let two: Replica;
+  let former: MemoryStore;
+
+  beforeEach(async () => {
+    cluster = await Cluster.start();
+    [one, two] = cluster.replicas as [Replica, Replica];
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    former = cluster.store.copy({ clock: cluster.clock, random: cluster.random, incarnation: 'memory-1' }, 10n);
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    await cluster.run(two.set('b', '1'));
+    await cluster.clock.advance(2_000);
+  });
+  afterEach(() => cluster.stop());
+
+  for (const [lane, calls] of Object.entries(LANES)) {
+    it(`C5, C9: for ${lane}: nothing of it is believed, and no epoch begins`, async () => {
+      const before = cluster.store.knownEpochs;
+      const watch = two.watch({});
+      await cluster.clock.advance(50);
+      one.gate.astray = { calls: new Set(calls), to: former };
+      for (let at = 2; at <= 6; at++) {
+        await cluster.run(two.set('b', String(at)));
+        for (const key of ['a', 'b', 'new']) await cluster.run(one.text(key).catch(() => undefined));
+        const written = await cluster.run(one.set('c', String(at)).catch(() => undefined));
+        if (written !== undefined) expect(cluster.store.log.at(-1)!.revision).to.equal(written.revision);
+        await cluster.clock.advance(700);
+        const seen = await cluster.run(one.get('b').catch(() => undefined));
+        if (seen === undefined || seen.freshness.degraded) continue;
+        expect(seen.parameter, 'an unflagged answer').to.deep.equal((await cluster.run(two.get('b'))).parameter);
+      }
+      expect(cluster.store.knownEpochs, 'epochs of the primary').to.deep.equal(before);
+      expect(former.knownEpochs.length, 'epochs of the former one').to.equal(1);
+      expect(former.log.length).to.equal(10);
+      one.gate.astray = undefined;
+      await cluster.clock.advance(2_000);
+      const { revision } = await cluster.run(one.set('c', 'again'));
+      expect(await cluster.run(two.text('c', { atLeastRevision: revision }))).to.equal('again');
+      expect(await cluster.run(one.text('b', { linearizable: true }))).to.equal('6');
+      await cluster.clock.advance(100);
+      expect(watch.failure).to.equal(undefined);
+      expect(watch.changes.filter((change) => change.includes(' b='))).to.have.length(5);
+    });
+  }
+});
