@@ -295,11 +295,20 @@ export class Faults {
         return place.replica && act(place, place.replica.machine);
       };
     };
+    // A machine that sleeps loses what is sent to it: others give up on its connections.
+    const deafenUntil = ({ replica }: Place, ms: number) => {
+      replica?.bus.deafen();
+      this.#fleet.later(ms, () => {
+        replica?.bus.disconnect();
+        replica?.bus.connect();
+      });
+    };
     const stop = at((place, machine) => {
       const asleep = this.#sleeps && chance.of(0.5);
       machine.stop(asleep);
       // A sleep shorter than this goes unnoticed, and counts for as little.
       const until = asleep ? chance.between(200, 2500) : chance.between(5, 1500);
+      if (asleep) deafenUntil(place, until + chance.between(0, 100));
       this.#fleet.later(until, () => machine.wake());
       return { name: asleep ? `the machine of ${place.name} sleeps` : `${place.name} is stopped` };
     });
@@ -307,7 +316,12 @@ export class Faults {
       if (this.#sleeps) return undefined;
       const ms = chance.between(-1, 1) * chance.pick([300, 5_000, 3_600_000]);
       machine.jumpWall(ms);
-      return { name: `the wall clock of ${place.name} jumps by ${ms.toFixed(0)} ms` };
+      const name = `the wall clock of ${place.name} jumps by ${ms.toFixed(0)} ms`;
+      // Only where nothing proves the opposite could it make an answer look younger.
+      if (chance.of(0.5)) return { name };
+      place.line = 'silent';
+      deafenUntil(place, chance.between(600, 1500));
+      return { name: `${name}, and it is cut off`, heal: () => (place.line = 'none') };
     });
     const doom = at((place, machine) => {
       const calls = chance.below(12);

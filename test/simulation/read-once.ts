@@ -143,7 +143,7 @@ function checkMoment(
   if (untilMs >= returnMs) return;
   const tell = (kind: string, ms: number) => {
     const bound = `allowed were ${ms.toFixed(3)} ms`;
-    const was = `it was so until ${(untilMs - callMs).toFixed(3)} ms after the call, ${(returnMs - untilMs).toFixed(3)} ms before its end`;
+    const was = `until ${(returnMs - untilMs).toFixed(3)} ms before the answer, ${(returnMs - callMs).toFixed(3)} ms after the call`;
     fleet.defect('C5', kind, `${client.name} at ${replica}: ${describe(client, asked, outcome)}; ${was}, ${bound}`);
   };
   // A list is read from the store, after the call.
