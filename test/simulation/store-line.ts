@@ -57,7 +57,8 @@ export class StoreLine {
       readLog: (request) => call('readLog', (server) => server.readLog(request)),
       readEntry: (revision) => call('readEntry', (server) => server.readEntry(revision)),
       commit: (batch, expected) => call('commit', (server) => server.commit(batch, expected)),
-      startEpoch: (expected, lostAfter) => call('startEpoch', (server) => server.startEpoch(expected, lostAfter)),
+      startEpoch: (expected, lostAfter, seen) =>
+        call('startEpoch', (server) => server.startEpoch(expected, lostAfter, seen)),
       upkeep: {
         compact: (historyMs) => call('upkeep', (server) => server.upkeep.compact(historyMs)),
         trim: () => call('upkeep', (server) => server.upkeep.trim()),
