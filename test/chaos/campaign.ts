@@ -18,6 +18,7 @@ const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and chec
   --seed N       decides what the traffic asks for (random)
   --json FILE    where the results go. By default to ${RESULTS_FILE}, if it is all faults at full length;
                  "npm run chaos:report" writes docs/reliability.md from that
+  --append       adds to the file: goes on with a campaign that was ended
   --list         names the faults
 `;
 
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '0' },
     seed: { type: 'string' },
     json: { type: 'string' },
+    append: { type: 'boolean', default: false },
     short: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -77,7 +79,7 @@ interface Rounds {
 /** @returns how many runs failed */
 async function rounds(faults: readonly Fault[], { repeat, minutes, seed, signal }: Rounds): Promise<number> {
   const scale = values.short ? SHORT : FULL;
-  const results = openResults(resultsFile(), { short: values.short, seed });
+  const results = openResults(resultsFile(), { short: values.short, seed, append: values.append });
   const endMs = performance.now() + minutes * 60_000;
   const counts = { held: 0, failed: 0, 'not run': 0 };
   for (let round = 0; round < repeat || performance.now() < endMs; round++) {

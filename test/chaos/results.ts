@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
 import type { FaultResult } from './fault-result.ts';
 
@@ -25,10 +25,27 @@ export interface Results {
   readonly runs: FaultResult[];
 }
 
+interface OpenOptions extends Pick<Results, 'short' | 'seed'> {
+  /** To what the file has already. */
+  readonly append: boolean;
+}
+
 /** Written after every run, so that a campaign that is ended early has told what it found. @param file undefined: nowhere */
-export function openResults(file: string | undefined, { short, seed }: Pick<Results, 'short' | 'seed'>) {
+export function openResults(file: string | undefined, { short, seed, append }: OpenOptions) {
+  const results = append && file !== undefined && existsSync(file) ? readResults(file) : begin(short, seed);
+  return {
+    add(result: FaultResult, servers: Servers | undefined): void {
+      results.runs.push(result);
+      results.servers ??= servers;
+      results.ended = new Date().toISOString();
+      if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
+    },
+  };
+}
+
+function begin(short: boolean, seed: number): Results {
   const begun = new Date().toISOString();
-  const results: Results = {
+  return {
     begun,
     ended: begun,
     commit: commit(),
@@ -38,14 +55,6 @@ export function openResults(file: string | undefined, { short, seed }: Pick<Resu
     short,
     seed,
     runs: [],
-  };
-  return {
-    add(result: FaultResult, servers: Servers | undefined): void {
-      results.runs.push(result);
-      results.servers ??= servers;
-      results.ended = new Date().toISOString();
-      if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
-    },
   };
 }
 
