@@ -1,8 +1,21 @@
 import type { Fault } from './fault.ts';
 import { busFaults } from './faults/bus.ts';
+import { clockFaults } from './faults/clock.ts';
+import { failoverFaults } from './faults/failover.ts';
 import { nothing } from './faults/nothing.ts';
+import { postgresFaults } from './faults/postgres.ts';
 import { replicaFaults } from './faults/replica.ts';
+import { startFaults } from './faults/start.ts';
 import { valkeyFaults } from './faults/valkey.ts';
 
 /** In the order of the report. */
-export const FAULTS: readonly Fault[] = [nothing, ...replicaFaults, ...valkeyFaults, ...busFaults];
+export const FAULTS: readonly Fault[] = [
+  nothing,
+  ...replicaFaults,
+  ...valkeyFaults,
+  ...busFaults,
+  ...postgresFaults,
+  ...failoverFaults,
+  ...clockFaults,
+  ...startFaults,
+];

@@ -118,6 +118,7 @@ class Run {
     const injectMs = site.nowMs();
     await this.#break(site);
     const healedMs = site.nowMs();
+    site.tell(`healed after ${((healedMs - injectMs) / 1000).toFixed(1)} s`);
     const convergedMs = await this.#heal(site, traffic, healedMs);
     this.problems.push(...(await handlesBack(handles, replicas, HANDLES_BACK_MS_MAX)));
     const endMs = site.nowMs();
