@@ -82,6 +82,34 @@ describe('epochs', () => {
     expect(behind.changes.map((change) => change.replace(/^\d+ /, ''))).to.deep.equal(['put b=x']);
   });
 
+  // Which of the two begins at the greater number is chance.
+  for (const seed of [1, 2, 3, 5]) {
+    it(`C10: a watch that was told only of the beginning of an epoch is told that it is lost (seed ${seed})`, async () => {
+      const apart = await Cluster.start({ replicas: 1, seed });
+      const [replica] = apart.replicas as [Replica];
+      await apart.run(replica.set('a', '1'));
+      const reader = replica.watch({ keys: ['a'], prefixes: [], progressIntervalMs: 1_000 });
+      await apart.clock.advance(50);
+      apart.store.setIncarnation('promoted');
+      await apart.clock.advance(2_000);
+      await apart.run(replica.set('b', 'lost'));
+      expect(reader.batches.at(-1)).to.deep.equal({
+        kind: 'progress',
+        revision: apart.store.knownEpochs[1]!.startRevision - 1n,
+      });
+      // The one that was promoted apart from it has begun its own.
+      replica.gate.close();
+      apart.store.crash({ loseAfter: 1n });
+      apart.store.setIncarnation('promoted apart');
+      const stranger = await apart.addReplica();
+      await apart.run(stranger.set('a', '2'));
+      replica.gate.open();
+      await apart.clock.advance(2_000);
+      expect(reader.failure?.failure.reason).to.equal('REVISION_LOST');
+      await apart.stop();
+    });
+  }
+
   it('a failover that lost nothing costs nothing but the caches', async () => {
     const reader = two.watch({});
     await cluster.clock.advance(1);

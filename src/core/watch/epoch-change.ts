@@ -46,6 +46,7 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
     throw new StoreError('epoch-changed', 'connections lead to servers in different epochs');
   }
   const foreign = !epochs.some((epoch) => epoch.id === former.id);
-  const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision);
+  // Its beginning too: it stands for all that the other epoch went on from.
+  const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision - 1n);
   return { head, history, isLost };
 }
