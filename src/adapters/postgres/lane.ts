@@ -126,12 +126,19 @@ interface WithStream {
   readonly connection: { readonly stream: { destroy(): void } };
 }
 
+/**
+ * A server whose client's machine has vanished would keep the sessions for the two hours of most systems; some such
+ * losses, and it has none left for others. Seconds, and a count.
+ */
+const GONE_CLIENT = { tcp_keepalives_idle: 30, tcp_keepalives_interval: 10, tcp_keepalives_count: 3 };
+
 /** Only index lookups: right for any size of the tables, whatever the statistics say. */
 export function sessionSettings(statementMs: number): string {
   const settings = {
     statement_timeout: statementMs,
     idle_in_transaction_session_timeout: statementMs,
     tcp_user_timeout: statementMs,
+    ...GONE_CLIENT,
     plan_cache_mode: 'force_generic_plan',
     enable_seqscan: 'off',
     enable_hashjoin: 'off',

@@ -30,7 +30,8 @@ export interface PostgresTimeouts {
   readonly upkeepMs: number;
 }
 
-const TIMEOUTS: PostgresTimeouts = { connectMs: 2000, tailerMs: 1000, readMs: 3000, writeMs: 5000, upkeepMs: 60_000 };
+// A batch takes milliseconds. What is sent on a connection whose other end has gone keeps all writes waiting for so long.
+const TIMEOUTS: PostgresTimeouts = { connectMs: 2000, tailerMs: 1000, readMs: 3000, writeMs: 3000, upkeepMs: 60_000 };
 const POOL_MAX = 8;
 const PARTITION_REVISIONS = 1_000_000;
 

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import pg from 'pg';
+import { sessionSettings } from '../../../src/adapters/postgres/lane.ts';
 import type { Batch } from '../../../src/model/write.ts';
 import {
   done,
@@ -63,6 +65,16 @@ describe('a PostgreSQL that fails', function () {
     expect(log.map(({ batchId }) => batchId)).to.deep.equal(batchIds);
     expect(log.map(({ revision }) => revision)).to.deep.equal(batchIds.map((_, index) => BigInt(index + 1)));
     expect((await get(store, 'counter'))!.version).to.equal(BigInt(batchIds.length));
+  });
+
+  it('is asked to end the sessions of clients whose machine has vanished', async () => {
+    const client = new pg.Client({ connectionString: server.url, options: sessionSettings(1000) });
+    await client.connect();
+    const { rows } = await client.query(
+      `SELECT string_agg(setting, ' ' ORDER BY name) AS settings FROM pg_settings WHERE name LIKE 'tcp_keepalives_%'`,
+    );
+    await client.end();
+    expect(rows[0].settings, 'count, idle and interval').to.equal('3 30 10');
   });
 
   it('frozen: commits are ambiguous, reads fail in time, and all goes on after', async () => {
