@@ -5,6 +5,7 @@ import type { WriteRecord } from './history.ts';
 import { NOWHERE, type Position } from './position.ts';
 import { Possible } from './possible.ts';
 import { firstAbove } from './sorted.ts';
+import type { Write } from './writes.ts';
 
 /** What a refusal may be about. */
 const REFUSALS = new Set(['REVISION_MISMATCH', 'PARAMETER_EXISTS', 'PARAMETER_NOT_FOUND']);
@@ -17,7 +18,7 @@ export function checkConditions(context: CheckContext): void {
     const { conditions } = write.attempts[0]!;
     if (conditions.length === 0) continue;
     for (const place of write.places) checkDone(context, write.attempts[0]!, place, place - 1);
-    for (const attempt of write.attempts) checkChangedNothing(context, attempt);
+    for (const attempt of write.attempts) checkChangedNothing(context, write, attempt);
   }
   for (const operation of history.operations) {
     if (operation.type !== 'write' || operation.outcome.status !== 'failed') continue;
@@ -42,11 +43,11 @@ function checkDone(
 }
 
 /** A delete of nothing: its revision is that of the state which it was judged against. */
-function checkChangedNothing(context: CheckContext, attempt: WriteRecord): void {
+function checkChangedNothing(context: CheckContext, write: Write, attempt: WriteRecord): void {
   const revision = revisionOf(attempt);
   if (revision === undefined || !counts(context, attempt)) return;
   const position = context.timeline.positionOf(revision);
-  if (position === NOWHERE || context.writes.ownerOf(position) === context.writes.writeOf(attempt)) return;
+  if (position === NOWHERE || context.writes.ownerOf(position) === write) return;
   if (attempt.operations.some(({ type }) => type === 'set')) return;
   checkDone(context, attempt, position, position);
 }

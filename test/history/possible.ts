@@ -13,7 +13,7 @@ export class Possible {
     for (const { base, last } of timeline.spans) {
       let latest = Number.NEGATIVE_INFINITY;
       for (let position = base; position <= last; position++) {
-        latest = Math.max(latest, writes.ownerOf(position)?.firstCallMs ?? latest);
+        latest = Math.max(latest, writes.notBeforeMs(position));
         this.#notBeforeMs[position] = latest;
       }
     }

@@ -20,14 +20,15 @@ export interface Write {
 export class Writes {
   readonly all: readonly Write[];
   readonly #owners: (Write | undefined)[];
+  readonly #notBeforeMs: Float64Array;
   readonly #timeline: Timeline;
   readonly #evidence: Evidence;
-  readonly #byRecord = new Map<WriteRecord, Write>();
 
   constructor({ operations }: History, timeline: Timeline, evidence: Evidence) {
     this.#timeline = timeline;
     this.#evidence = evidence;
     this.#owners = new Array(timeline.length);
+    this.#notBeforeMs = new Float64Array(timeline.length).fill(Number.NEGATIVE_INFINITY);
     this.all = this.#group(operations.filter((operation) => operation.type === 'write'));
     this.#findByValue();
     this.#findDeletes();
@@ -38,8 +39,9 @@ export class Writes {
     return this.#owners[position];
   }
 
-  writeOf(record: WriteRecord): Write {
-    return this.#byRecord.get(record)!;
+  /** Before, nobody had called for it. Of a delete anybody's call counts that may be the one. */
+  notBeforeMs(position: Position): number {
+    return this.#notBeforeMs[position]!;
   }
 
   /** Is the entry there what this write does to the state before it? */
@@ -60,14 +62,17 @@ export class Writes {
   }
 
   #group(records: readonly WriteRecord[]): Write[] {
-    const groups = new Map<string | WriteRecord, WriteRecord[]>();
-    for (const record of records) getOrMake(groups, record.requestId || record, () => []).push(record);
-    return [...groups.values()].map((attempts) => {
+    const retried = new Map<string, WriteRecord[]>();
+    const writes: Write[] = [];
+    for (const record of records) {
+      if (record.requestId === '') writes.push({ attempts: [record], firstCallMs: record.callMs, places: [] });
+      else getOrMake(retried, record.requestId, () => []).push(record);
+    }
+    for (const attempts of retried.values()) {
       const firstCallMs = attempts.reduce((first, { callMs }) => Math.min(first, callMs), Number.POSITIVE_INFINITY);
-      const write: Write = { attempts, firstCallMs, places: [] };
-      for (const record of attempts) this.#byRecord.set(record, write);
-      return write;
-    });
+      writes.push({ attempts, firstCallMs, places: [] });
+    }
+    return writes;
   }
 
   #findByValue(): void {
@@ -80,7 +85,9 @@ export class Writes {
     for (let position = 0; position < this.#timeline.length; position++) {
       const put = this.#timeline.entryAt(position)?.events.find(({ type }) => type === 'put');
       const owner = put && byValue.get(put.value);
-      if (owner !== undefined) this.#own(position, owner);
+      if (owner === undefined) continue;
+      this.#own(position, owner);
+      this.#notBeforeMs[position] = owner.firstCallMs;
     }
   }
 
@@ -108,7 +115,9 @@ export class Writes {
         this.#fittingOf(position, toldHere) ??
         this.#fittingOf(position, unknownHere) ??
         [...toldHere, ...unknownHere].find((write) => this.#isAble(write, position));
-      if (owner !== undefined) this.#own(position, owner);
+      if (owner === undefined) continue;
+      this.#own(position, owner);
+      this.#notBeforeMs[position] = Math.min(earliestOf(toldHere), earliestOf(unknownHere));
     }
   }
 
@@ -141,6 +150,10 @@ export class Writes {
     this.#owners[position] = write;
     write.places.push(position);
   }
+}
+
+function earliestOf(writes: readonly Write[]): number {
+  return writes.reduce((earliest, { firstCallMs }) => Math.min(earliest, firstCallMs), Number.POSITIVE_INFINITY);
 }
 
 export function onlyDeletes({ attempts }: Write): boolean {

@@ -193,8 +193,8 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'an event outside of the filter',
     kind: 'event that was not asked for',
     corrupt(history) {
-      const watch = pick(history, 'watch of everything', ({ prefixes, settled }) => settled && prefixes[0] === '');
-      watch.prefixes = ['a'];
+      const isOther = ({ events }: Response, { prefixes }: CorruptWatch) => prefixes[0] === '' && events[0]!.key > 'b';
+      pickChanges(history, 'change of another key', isOther).watch.prefixes = ['a'];
     },
   },
   {

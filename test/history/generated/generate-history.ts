@@ -78,7 +78,7 @@ export function generateHistory(options: GeneratorOptions): History {
     operations: [],
     queue: new EventQueue(),
   };
-  const spanMs = (options.operations / options.clients) * 12;
+  const spanMs = (options.operations / options.clients) * 9;
   // As many as there is time for.
   const failovers = Math.min(options.failovers, Math.floor(spanMs / (3 * FAILOVER_MS)));
   const faults = Array.from({ length: failovers }, (_, at) => {
