@@ -1,4 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { reset } from '../support/proxy.ts';
 import { partsOf, RespFrames } from './resp-frames.ts';
 
 /** Chances, 0 to 1, of each announcement on its way to a subscriber. */
@@ -95,7 +96,7 @@ class Link {
       [client, target],
       [target, client],
     ] as const) {
-      one.on('error', () => this.#lost || other.resetAndDestroy());
+      one.on('error', () => this.#lost || reset(other));
       one.on('close', () => this.#lost || other.destroySoon());
     }
   }
@@ -106,8 +107,8 @@ class Link {
 
   break(): void {
     clearTimeout(this.#lateTimer);
-    this.#client.resetAndDestroy();
-    this.#target.resetAndDestroy();
+    reset(this.#client);
+    reset(this.#target);
   }
 
   #replied(chunk: Buffer): void {

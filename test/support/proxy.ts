@@ -131,7 +131,7 @@ export async function startProxy(targetPort: number): Promise<TestProxy> {
 }
 
 /** Node never closes a socket that is reset while its end is under way, and then spins when the process ends. */
-function reset(socket: Socket): void {
+export function reset(socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();
 }

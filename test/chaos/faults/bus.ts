@@ -6,7 +6,7 @@ import type { Site } from '../site.ts';
 import { askValkey } from '../site-valkey.ts';
 import { placeBusProxies, removeBusProxies, sumOf } from './bus-proxies.ts';
 import { busConnected, busLost } from './bus-state.ts';
-import { mustBeFelt, served, total } from './demands.ts';
+import { mustBeFelt, SERVED, served, total } from './demands.ts';
 import { forgeAnnouncements } from './forge-announcements.ts';
 import { mixUp, useSameKeys, withSecondInstallation } from './second-installation.ts';
 
@@ -23,6 +23,7 @@ function halfOpen(): Fault {
   return {
     name: 'bus half-open',
     group: 'bus',
+    also: `${SERVED}; noticed ≤ ${NOTICED_MS_MAX} ms while writes flow, ≤ ${NOTICED_IDLE_MS_MAX} ms while none (in CI ${LATE_MS_MAX_SHORT} ms later)`,
     async inject(site, scale) {
       broken = [];
       proxies = await placeBusProxies(site);
@@ -72,6 +73,7 @@ function unreliable(): Fault {
   return {
     name: 'bus drops, doubles, reorders',
     group: 'bus',
+    also: `${SERVED}; 20 % dropped, 30 % doubled, 30 % reordered`,
     async inject(site, scale) {
       proxies = await placeBusProxies(site);
       const before = await total(site, 'bus_repaired');
@@ -97,6 +99,7 @@ function forged(): Fault {
   return {
     name: 'forged announcements',
     group: 'bus',
+    also: `${SERVED}; each forged one counted, none applied`,
     async inject(site, scale) {
       broken = [];
       const before = await total(site, 'bus_dropped');
@@ -119,6 +122,7 @@ function anotherInstallation(): Fault {
   return {
     name: 'another installation on the same Valkey',
     group: 'bus',
+    also: `${SERVED}; no value of one seen in the other, foreign announcements counted`,
     inject: (site, scale) =>
       withSecondInstallation(site, async (other, keys) => {
         const both = { replicas: [...site.replicas, other] };

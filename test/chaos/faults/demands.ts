@@ -6,6 +6,9 @@ import type { Site } from '../site.ts';
 const READS_SERVED_MIN = 0.9999;
 const WRITES_SERVED_MIN = 0.999;
 
+/** What `served` demands, for the report. */
+export const SERVED = 'reads ≥ 99.99 %, writes ≥ 99.9 % succeed';
+
 /** A fault that was not felt proves nothing. @throws if it was not */
 export function mustBeFelt(felt: boolean, how: string): asserts felt {
   if (!felt) throw new Error(`the fault was not felt: ${how}`);

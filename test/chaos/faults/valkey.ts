@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fault, FaultRun } from '../fault.ts';
 import { askValkey } from '../site-valkey.ts';
 import { busConnected, busLost } from './bus-state.ts';
-import { mustBeFelt, served, total } from './demands.ts';
+import { mustBeFelt, SERVED, served, total } from './demands.ts';
 import { heldEntries, oldEntries } from './held-entries.ts';
 import { EntrySpoiler } from './spoil-entries.ts';
 import { withStampede } from './stampede.ts';
@@ -18,8 +18,9 @@ function killed(): Fault {
   return {
     name: 'Valkey killed',
     group: 'valkey',
+    also: `${SERVED}; ≤ 1 load per key and replica in a stampede meanwhile`,
     inject: (site, scale) =>
-      withStampede(site, scale.times(200, 40), async ({ quiet, run }) => {
+      withStampede(site, scale.times(200, 20), async ({ quiet, run }) => {
         await site.valkey.server.kill();
         site.note('loss of the bus noticed', await busLost([quiet, ...site.replicas]), 'ms');
         broken = await run();
@@ -35,8 +36,9 @@ function restartedEmpty(): Fault {
   return {
     name: 'Valkey restarted empty',
     group: 'valkey',
+    also: `${SERVED}; ≤ 1 load per key and replica in a stampede after it`,
     inject: (site, scale) =>
-      withStampede(site, scale.times(200, 40), async ({ quiet, run }) => {
+      withStampede(site, scale.times(200, 20), async ({ quiet, run }) => {
         const { server } = site.valkey;
         const before = (await heldEntries(server.url)).size;
         await server.kill();
@@ -54,6 +56,7 @@ function oldDump(): Fault {
   return {
     name: 'Valkey restarted with an old dump',
     group: 'valkey',
+    also: SERVED,
     async inject({ replicas, postgres, valkey: { server }, note }, scale) {
       const dump = join(server.folder, 'dump.rdb');
       await askValkey(server.url, (valkey) => valkey.save());
@@ -76,6 +79,7 @@ function frozen(): Fault {
   return {
     name: 'Valkey frozen',
     group: 'valkey',
+    also: `${SERVED}; p99 ≤ ${FROZEN_P99_MS_MAX} ms while frozen (in CI ${FROZEN_P99_MS_MAX_SHORT})`,
     async inject({ replicas, valkey: { server }, note }, scale) {
       server.freeze();
       try {
@@ -100,6 +104,7 @@ function outOfMemory(): Fault {
   return {
     name: 'Valkey out of memory',
     group: 'valkey',
+    also: SERVED,
     async inject(site, scale) {
       const { server } = site.valkey;
       const before = await total(site, 'shared_errors');
@@ -127,6 +132,7 @@ function subscribersKilled(): Fault {
   return {
     name: 'subscriber connections killed',
     group: 'valkey',
+    also: SERVED,
     inject: ({ replicas, valkey: { server }, note }, scale) =>
       askValkey(server.url, async (valkey) => {
         let kills = 0;
@@ -146,6 +152,7 @@ function garbage(): Fault {
   return {
     name: "garbage in Valkey's keys",
     group: 'valkey',
+    also: SERVED,
     async inject(site, scale) {
       const { server } = site.valkey;
       const before = await total(site, 'shared_rejected');
@@ -171,6 +178,7 @@ function laggingFailover(): Fault {
   return {
     name: 'Valkey failover to a lagging replica',
     group: 'valkey',
+    also: SERVED,
     site: { valkeyReplica: true },
     async inject({ replicas, valkey, postgres, note }, scale) {
       const [server, replica, replication] = [valkey.server, valkey.replica!, valkey.replication!];
