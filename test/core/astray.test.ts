@@ -4,9 +4,9 @@ import { Cluster, type Replica } from './cluster.ts';
 
 /** What goes over connections of the same lane. */
 const LANES: Readonly<Record<string, readonly StoreCall[]>> = {
-  reads: ['read', 'list', 'epochs', 'readEntry'],
+  reads: ['read', 'list', 'readEntry'],
   tailer: ['readHead', 'readLog'],
-  writes: ['commit', 'startEpoch'],
+  writes: ['commit', 'startEpoch', 'epochs'],
 };
 
 // A failover whose set-up does not fence the former primary: it is back, and a stale name or pooler leads new
@@ -17,11 +17,13 @@ describe('connections that lead to a former primary', () => {
   let two: Replica;
   let former: MemoryStore;
 
+  const options = () => ({ clock: cluster.clock, random: cluster.random, incarnation: 'memory-1' });
+
   beforeEach(async () => {
     cluster = await Cluster.start();
     [one, two] = cluster.replicas as [Replica, Replica];
     for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
-    former = cluster.store.copy({ clock: cluster.clock, random: cluster.random, incarnation: 'memory-1' }, 10n);
+    former = cluster.store.copy(options(), 10n);
     cluster.store.crash({ loseAfter: 7n });
     cluster.store.setIncarnation('after-failover');
     await cluster.run(two.set('b', '1'));
@@ -58,4 +60,26 @@ describe('connections that lead to a former primary', () => {
       expect(watch.changes.filter((change) => change.includes(' b='))).to.have.length(5);
     });
   }
+
+  it('C5: for reads since before the failover: nothing of it is believed once the log tells', async () => {
+    const third = await cluster.addReplica();
+    const { revision } = await cluster.run(two.set('b', 'lost'));
+    await cluster.run(third.text('b'));
+    third.gate.astray = { calls: new Set(LANES.reads), to: cluster.store.copy(options(), revision) };
+    cluster.store.crash({ loseAfter: revision - 1n });
+    cluster.store.setIncarnation('after another');
+    for (let at = 2; at <= 6; at++) {
+      await cluster.run(two.set('b', String(at)));
+      await cluster.clock.advance(700);
+      for (const key of ['a', 'b', 'new']) {
+        const seen = await cluster.run(third.get(key).catch(() => undefined));
+        if (seen === undefined || seen.freshness.degraded) continue;
+        expect(seen.parameter, `${key}, unflagged`).to.deep.equal((await cluster.run(two.get(key))).parameter);
+      }
+    }
+    third.gate.astray = undefined;
+    await cluster.clock.advance(2_000);
+    expect(await cluster.run(third.text('b'))).to.equal('6');
+    expect(cluster.store.knownEpochs.length).to.equal(3);
+  });
 });

@@ -53,11 +53,10 @@ export async function commitBatch(
   let extended = false;
   for (;;) {
     try {
-      const [row] = await lane.use(
-        async (client) => (await client.query<ApplyRow>({ name: 'apply', text: APPLY, values })).rows,
-        'write',
-      );
-      return toCommitted(batch, row!);
+      return await lane.use(async (client) => {
+        const { rows } = await client.query<ApplyRow>({ name: 'apply', text: APPLY, values });
+        return toCommitted(batch, rows[0]!);
+      }, 'write');
     } catch (error) {
       const inTime = performance.now() - begun < options.retryMs;
       if (error instanceof PartitionMissingError && !extended) {

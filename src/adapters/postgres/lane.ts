@@ -1,5 +1,6 @@
 import type { ClientConfig, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import pg from 'pg';
+import type { Head } from '../../model/revision.ts';
 import { StoreError } from '../../ports/store.ts';
 import { classify, RetriableError, StandbyError } from './classify.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -11,6 +12,16 @@ const CLOSE_MS_MAX = 1000;
 const CLIENT_TIMEOUT_EXTRA_MS = 500;
 const KEEPALIVE_DELAY_MS = 10_000;
 const IDLE_MS_MAX = 60_000;
+
+/** Which connection brought an answer, by its head. */
+const origins = new WeakMap<object, PoolClient>();
+const forsaken = new WeakSet<PoolClient>();
+
+/** The connection that brought this head is not used again. */
+export function forsake(head: Head): void {
+  const client = origins.get(head);
+  if (client !== undefined) forsaken.add(client);
+}
 
 export interface LaneOptions {
   readonly name: string;
@@ -78,7 +89,10 @@ export function openLane(options: LaneOptions): Lane {
     for (let attempt = 1; ; attempt++) {
       const endpoint = endpoints.current();
       try {
-        return await pool.connect();
+        const client = await pool.connect();
+        if (!forsaken.has(client)) return client;
+        client.release(true);
+        attempt--;
       } catch (error) {
         endpoints.gone(endpoint);
         if (attempt >= endpoints.count) throw classify(error, 'connect');
@@ -96,7 +110,8 @@ export function openLane(options: LaneOptions): Lane {
       const failure = error instanceof StoreError ? error : classify(error, sent);
       const lost = !(failure instanceof RetriableError) && ['unreachable', 'ambiguous'].includes(failure.kind);
       if (lost) endpoints.gone((client as unknown as LaneClient).endpoint);
-      client.release(lost);
+      // It may lead to a former primary; the next one may not.
+      client.release(lost || failure.kind === 'epoch-changed');
       throw failure;
     }
   }
@@ -112,7 +127,13 @@ export function openLane(options: LaneOptions): Lane {
 
   return {
     use,
-    answer: (statement, convert) => use(async (client) => convert((await client.query(statement)).rows), 'read'),
+    answer: (statement, convert) =>
+      use(async (client) => {
+        const answer = convert((await client.query(statement)).rows);
+        const { head = answer } = (answer ?? {}) as { readonly head?: unknown };
+        if (head instanceof Object) origins.set(head, client);
+        return answer;
+      }, 'read'),
     connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => {
       closed ??= close();

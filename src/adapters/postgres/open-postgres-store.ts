@@ -4,7 +4,7 @@ import { commitBatch } from './commit-batch.ts';
 import type { PostgresConnection } from './endpoints.ts';
 import { endpointsOf } from './endpoints.ts';
 import type { Lane } from './lane.ts';
-import { openLane } from './lane.ts';
+import { forsake, openLane } from './lane.ts';
 import { checkSchema } from './migrate.ts';
 import { readEntry, readLog } from './read-log.ts';
 import { listParameters, readHead, readParameters } from './read-parameters.ts';
@@ -73,7 +73,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 
   return {
     installation: () => readInstallation(reads),
-    epochs: () => readEpochs(reads),
+    // Where they are begun: they tell which server is the primary.
+    epochs: () => readEpochs(writes),
     readHead: () => readHead(tailer),
     read: (keys, limits) => readParameters(reads, keys, limits),
     list: (range) => listParameters(reads, range),
@@ -86,6 +87,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       }),
     startEpoch: (expected, lostAfter, seen) =>
       writes.use((client) => startEpoch(client, { expected, lostAfter, seen, partitionRevisions }), 'read'),
+    forsake,
     upkeep: openUpkeep(upkeep, partitionRevisions),
     poolUse: () => reads.connections(),
     close,

@@ -39,6 +39,7 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
   if (head.incarnation !== head.epoch.incarnation || (diverged && !isNext)) {
     head = await store.startEpoch(head.epoch, isNext ? head.revision : common, head);
   }
+  if (isOlder && head.epoch.id === former.id) store.forsake?.(seen);
   const epochs = await store.epochs();
   const history = new History(epochs);
   if (history.epoch.id === former.id) return undefined;

@@ -13,6 +13,7 @@ import {
   wholeLog,
   write,
 } from '../../contract/store-subject.ts';
+import { startProxy } from '../../support/proxy.ts';
 import type { TestServer } from '../../support/servers.ts';
 import { startPostgres } from '../../support/servers.ts';
 import type { PostgresSubject } from './postgres-subject.ts';
@@ -137,5 +138,40 @@ describe('a failover of PostgreSQL', function () {
     await done(store, set('a', '3'));
     expect((await get(store, 'a'))!.revision).to.equal(3n);
     await store.readHead();
+  });
+
+  it('a connection that led to a server which is not the primary is not used again', async () => {
+    const { primary, copy } = await primaryAndCopy();
+    await done((await subjectAt(copy)).store, set('a', '3'));
+    const proxy = await startProxy(primary.port);
+    closing.push(() => proxy.close());
+    const { store } = await subjectAt({ ...primary, url: proxy.through(primary.url) });
+    const kept = { ...WHOLE, after: 0n };
+    const stale = [
+      await store.readHead(),
+      (await store.read(['a'], { bytesMax: 100 })).head,
+      (await store.readLog(kept)).head,
+    ];
+    expect(stale.map(({ revision }) => revision)).to.deep.equal([2n, 2n, 2n]);
+    proxy.leadNew(copy.port);
+    expect((await store.readHead()).revision, 'as long as nothing is said against it').to.equal(2n);
+    for (const head of stale) store.forsake!(head);
+    expect((await store.readHead()).revision).to.equal(3n);
+    expect((await store.read(['a'], { bytesMax: 100 })).head.revision).to.equal(3n);
+  });
+
+  it('a connection that led to where a batch was refused for its epoch is not used again', async () => {
+    const { primary, copy } = await primaryAndCopy();
+    const there = (await subjectAt(copy)).store;
+    await there.startEpoch((await there.readHead()).epoch, 2n);
+    const proxy = await startProxy(primary.port);
+    closing.push(() => proxy.close());
+    const { store } = await subjectAt({ ...primary, url: proxy.through(primary.url) });
+    await done(store, set('a', '3'));
+    proxy.leadNew(copy.port);
+    const batch = { id: newBatchId(), writes: [write(set('a', '4'))] };
+    const expected = await expectation(there);
+    expect((await failure(store.commit(batch, expected))).kind).to.equal('epoch-changed');
+    expect((await store.commit(batch, expected)).from).to.equal(expected.applied + 1n);
   });
 });
