@@ -4,7 +4,7 @@ import type { TestServer } from '../../support/servers.ts';
 import type { Fault, FaultRun, Scale } from '../fault.ts';
 import type { Site } from '../site.ts';
 import { promote } from '../site-postgres.ts';
-import { awaitLostFuture, epochChanges, headAt, newestEpoch } from './lost-future.ts';
+import { awaitLostFuture, EPOCH_MS_MAX, epochChanges, headAt, newestEpoch } from './lost-future.ts';
 import { writeApart } from './writes-apart.ts';
 
 /** What was found while it was done. */
@@ -12,6 +12,10 @@ interface Findings {
   readonly wrong: string[];
   lost: number;
 }
+
+const LOSS =
+  `new epoch ≤ ${EPOCH_MS_MAX / 1000} s after the server took writes, and known to every replica; one epoch, not more; ` +
+  'no replica answers with what is lost; every watch that was told of it ends with REVISION_LOST';
 
 const findings = new WeakMap<Site, Findings>();
 
@@ -32,6 +36,7 @@ function asynchronous(name: string, writes: 'with writes' | 'without writes'): F
   return {
     name: `${name}, ${writes}`,
     group: 'failover',
+    also: LOSS,
     site: { standbys: ['asynchronous'] },
     mayLose: true,
     inject: async (site, scale) => {
@@ -47,6 +52,7 @@ function asynchronous(name: string, writes: 'with writes' | 'without writes'): F
 const apart: Fault = {
   name: 'Failover to one of two standbys that were promoted apart, then to the other',
   group: 'failover',
+  also: LOSS,
   site: { standbys: ['asynchronous', 'asynchronous'] },
   mayLose: true,
   inject: async (site, scale) => {
@@ -73,6 +79,7 @@ function restored(name: string, writesApart: boolean): Fault {
   return {
     name,
     group: 'failover',
+    also: LOSS,
     site: { standbys: ['asynchronous'] },
     mayLose: true,
     inject: async (site, scale) => {
@@ -99,6 +106,7 @@ function restored(name: string, writesApart: boolean): Fault {
 const comesBack: Fault = {
   name: 'Failover, after which new connections of one replica lead to the old primary',
   group: 'failover',
+  also: `${LOSS}; nothing that the old primary says or does afterwards is believed`,
   site: { standbys: ['asynchronous'] },
   mayLose: true,
   inject: async (site, scale) => {
@@ -128,6 +136,7 @@ const comesBack: Fault = {
 const synchronous: Fault = {
   name: 'Failover to a synchronous standby',
   group: 'failover',
+  also: 'nothing acknowledged is lost; one new epoch',
   site: { standbys: ['synchronous'] },
   inject: async (site, scale) => {
     const found = begin(site);

@@ -36,18 +36,16 @@ export async function awaitLostFuture(site: Site, kept: () => Promise<bigint>): 
   const { postgres, replicas } = site;
   const watches = replicas.map(({ rpc }) => rpc.watch({ prefixes: [''] }));
   let keptRevision = 0n;
-  let head = 0n;
   await eventually(async () => {
     keptRevision = await kept();
-    head = await headAt(postgres.url);
-    const leastTold = watches.map(({ revision }) => revision).reduce((least, each) => (each < least ? each : least));
-    return head - keptRevision >= LOST_COMMITS_MIN && leastTold - keptRevision >= LOST_COMMITS_MIN;
+    const [enough] = await revisionsAfter(postgres.url, keptRevision, LOST_COMMITS_MIN);
+    return enough !== undefined && watches.every(({ revision }) => revision >= enough);
   }, GIVE_UP_MS);
   const keys = await keysAfter(postgres.url, keptRevision);
   const { id } = await newestEpoch(postgres.url);
   const changes = await epochChanges(site);
   return {
-    lost: Number(head - keptRevision),
+    lost: (await revisionsAfter(postgres.url, keptRevision, 1)).length,
     isGone: async (promotedMs) => {
       const wrong: string[] = [];
       await eventually(async () => (await newestEpoch(postgres.url)).id !== id, GIVE_UP_MS);
@@ -119,6 +117,15 @@ export async function newestEpoch(url: string): Promise<EpochRow> {
 /** Of each replica: how many epochs it has taken over since it runs. */
 export function epochChanges({ replicas }: Site): Promise<number[]> {
   return Promise.all(replicas.map((replica) => replica.metric('paramd_epochs_started_total')));
+}
+
+/** Those behind it, but for the first ones. Revisions of different epochs lie far apart. */
+async function revisionsAfter(url: string, revision: bigint, from: number): Promise<readonly bigint[]> {
+  const rows = await query<{ revision: string }>(
+    url,
+    `SELECT DISTINCT revision FROM paramd.change WHERE revision > ${revision} ORDER BY revision OFFSET ${from - 1}`,
+  );
+  return rows.map((row) => BigInt(row.revision));
 }
 
 async function keysAfter(url: string, revision: bigint): Promise<readonly string[]> {

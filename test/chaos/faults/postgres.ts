@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { findPostmaster } from '../../../src/embedded/postmaster.ts';
-import { goneWithin, sendSignal } from '../../../src/embedded/process.ts';
+import { goneWithin, processTree, sendSignal } from '../../../src/embedded/process.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { query } from '../../e2e/watch-checker.ts';
 import type { TestServer } from '../../support/servers.ts';
@@ -13,8 +13,12 @@ import { type CachedReads, readCached } from './cached-reads.ts';
 /** Of a replica: four for reads as the site sets it, and one each for writes and upkeep, two for the log. */
 const CONNECTIONS_MAX = 8;
 const DISK_BYTES = 192 << 20;
+const NO_LEAK = `≤ ${CONNECTIONS_MAX} connections to PostgreSQL by each replica afterwards`;
 const DIES_MS_MAX = 10_000;
 const DISK_FULL = '53100';
+/** Commits of one crash, and the numbers that are theirs. */
+const PROBES = 200;
+const PROBE_NUMBERS = 1_000_000;
 
 const cachedReads = new WeakMap<Site, CachedReads>();
 /** What shows that the fault was felt. */
@@ -23,6 +27,7 @@ const felt = new WeakMap<Site, Record<string, number>>();
 const blackholed: Fault = {
   name: 'PostgreSQL blackholed',
   group: 'postgres',
+  also: `reads of cached keys without demands: all answered, flagged, with their age or more; ${NO_LEAK}`,
   // The near cache has room for every key, so that it can be demanded to answer.
   site: { settings: { PARAMD_NEAR_CACHE_ENTRIES: '2000' } },
   inject: async (site, scale) => {
@@ -48,6 +53,7 @@ const blackholed: Fault = {
 const repliesLost: Fault = {
   name: 'PostgreSQL receives, and its replies are lost',
   group: 'postgres',
+  also: `no write twice; ${NO_LEAK}`,
   inject: async (site, scale) => {
     const counts = { cuts: 0, committedUnheard: 0, resent: -(await resent(site)) };
     felt.set(site, counts);
@@ -83,6 +89,7 @@ const repliesLost: Fault = {
 const restartedAtOnce: Fault = {
   name: 'PostgreSQL restarted at once (immediate)',
   group: 'postgres',
+  also: NO_LEAK,
   inject: async (site, scale) => {
     const counts = { restarts: 0, longestMs: 0 };
     felt.set(site, counts);
@@ -107,6 +114,7 @@ const restartedAtOnce: Fault = {
 const diskFull: Fault = {
   name: 'PostgreSQL: its disk is full',
   group: 'postgres',
+  also: `no room for data, then none for the WAL, which ends PostgreSQL; ${NO_LEAK}`,
   site: { postgresDiskBytes: DISK_BYTES, postgresSettings: { max_wal_size: '64MB' } },
   inject: async (site, scale) => {
     const { disk, primary, url } = site.postgres;
@@ -154,8 +162,9 @@ const diskFull: Fault = {
 const asynchronousCommit: Fault = {
   name: 'PostgreSQL with synchronous_commit=off as the default of the role, crashed',
   group: 'postgres',
+  also: 'nothing acknowledged is lost, while other clients of the same role lose commits',
   // What nobody waited for stays out of the WAL for as long as possible.
-  site: { postgresSettings: { wal_writer_delay: '10s', wal_writer_flush_after: '0' } },
+  site: { postgresSettings: { wal_writer_delay: '10s', wal_writer_flush_after: '1GB' } },
   inject: async (site, scale) => {
     const { primary, url } = site.postgres;
     const counts = { crashes: 0, probesLost: 0 };
@@ -166,16 +175,14 @@ const asynchronousCommit: Fault = {
     for (let crash = scale.times(10, 2); crash > 0; crash--) {
       await eventually(() => writeTaken(site));
       await sleep(scale.ms(2000, 500) * (0.5 + Math.random()));
-      const probe = writeProbes(url, counts.crashes);
-      await sleep(200);
+      const acknowledged = await probeUntilKilled(primary, counts.crashes);
       await primary.kill();
-      const acknowledged = await probe;
       await primary.start();
       const [row] = await query<{ newest: number | null }>(
         url,
-        `SELECT max(number) AS newest FROM chaos_probe WHERE number / 1000000 = ${counts.crashes}`,
+        `SELECT max(number) AS newest FROM chaos_probe WHERE number / ${PROBE_NUMBERS} = ${counts.crashes}`,
       );
-      counts.probesLost += acknowledged - (row!.newest ?? counts.crashes * 1_000_000 - 1);
+      counts.probesLost += acknowledged - (row!.newest ?? counts.crashes * PROBE_NUMBERS - 1);
       counts.crashes++;
     }
     await query(url, 'ALTER ROLE CURRENT_USER RESET synchronous_commit');
@@ -235,20 +242,18 @@ async function resent({ replicas }: Site): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Single commits, one after the other, until the server is gone. @returns the last one acknowledged */
-async function writeProbes(url: string, crash: number): Promise<number> {
+/** Single commits, one after the other; right after the last one every process is killed. @returns the last number */
+async function probeUntilKilled({ url, folder }: TestServer, crash: number): Promise<number> {
   const client = new Client({ connectionString: url });
   client.on('error', () => {});
   await client.connect();
-  let number = crash * 1_000_000 - 1;
-  try {
-    for (;;) {
-      await client.query('INSERT INTO chaos_probe VALUES ($1)', [number + 1]);
-      number++;
-    }
-  } catch {
-    return number;
+  const first = crash * PROBE_NUMBERS;
+  const processes = processTree(findPostmaster(join(folder, 'data'))!);
+  for (let number = first; number < first + PROBES; number++) {
+    await client.query('INSERT INTO chaos_probe VALUES ($1)', [number]);
   }
+  for (const each of processes) sendSignal(each, 'SIGKILL');
+  return first + PROBES - 1;
 }
 
 /** @returns undefined: it succeeded. Else the SQLSTATE, or that of Node for a lost connection */
