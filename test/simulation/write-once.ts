@@ -4,35 +4,27 @@ import type { WriteOutcome, WrittenOperation } from '../history/history.ts';
 import { type Answered, callPlace } from './call-place.ts';
 import { WRITE_LABEL } from './chronicle.ts';
 import { anyPlace, type Client, foresee, KEYS, moveOn, saw } from './client.ts';
+import type { Place } from './fleet.ts';
 
 const DEADLINES_MS = [150, 800, 2000];
 const ATTEMPTS_MAX = 3;
 const REFUSALS = ['REVISION_MISMATCH', 'PARAMETER_EXISTS', 'PARAMETER_NOT_FOUND', 'INVALID_FIELD', 'OUTCOME_UNKNOWN'];
 const TTLS_NS = [undefined, undefined, 80_000_000n, 400_000_000n];
 
+/** Of clients that send a write over a second connection. Below it are those of the others. */
+const TWINS_FROM = 1000;
+
 /** A set, a delete or a commit of several, perhaps with conditions; where nobody knows what came of it, once more. */
 export async function writeOnce(client: Client, name: string): Promise<void> {
-  const { fleet, recorder } = client;
-  const { chance } = fleet;
+  const { chance } = client.fleet;
   const write = anyWrite(client, name);
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const place = anyPlace(client);
-    fleet.trace.tell(client.name, () => `> ${place.name} ${describe(write)}`);
-    const options = { name: 'write', deadlineMs: chance.pick(DEADLINES_MS), source: client.name };
-    const answered = await callPlace(fleet, place, options, (core, call) => core.write(write, call));
-    const outcome = outcomeOf(answered);
-    recorder.operations.push({
-      client: client.id,
-      replica: answered.replica,
-      callMs: answered.callMs,
-      returnMs: answered.returnMs,
-      type: 'write',
-      operations: write.operations.map((operation) => written(operation, name)),
-      conditions: allConditions(write).map(({ key, ifRevision }) => ({ key, revision: ifRevision })),
-      requestId: write.requestId,
-      outcome,
-    });
-    fleet.trace.tell(client.name, () => `< ${answered.replica} ${name} ${described(client, outcome)}`);
+    const sent = send(client, place, write, name);
+    // Not sure that it will arrive, it sends the same at once over another connection: one of them must not count.
+    if (write.requestId !== '' && chance.of(0.1))
+      await send({ ...client, id: client.id + TWINS_FROM }, place, write, name);
+    const outcome = await sent;
     if (outcome.status === 'ok') {
       saw(client, outcome.revision);
       for (const { type, key } of write.operations) client.known.set(key, type === 'set' ? outcome.revision : 0n);
@@ -42,8 +34,29 @@ export async function writeOnce(client: Client, name: string): Promise<void> {
     if (outcome.status === 'failed' && outcome.reason !== 'STORE_UNREACHABLE' && outcome.reason !== 'REFUSED') return;
     moveOn(client);
     if (outcome.status === 'unknown' && write.requestId === '') return;
-    await fleet.sleep(chance.between(1, 120));
+    await client.fleet.sleep(chance.between(1, 120));
   }
+}
+
+async function send(client: Client, place: Place, write: Write, name: string): Promise<WriteOutcome> {
+  const { fleet, recorder } = client;
+  fleet.trace.tell(client.name, () => `> ${place.name} ${describe(write)}`);
+  const options = { name: 'write', deadlineMs: fleet.chance.pick(DEADLINES_MS), source: `${client.name} ${client.id}` };
+  const answered = await callPlace(fleet, place, options, (core, call) => core.write(write, call));
+  const outcome = outcomeOf(answered);
+  recorder.operations.push({
+    client: client.id,
+    replica: answered.replica,
+    callMs: answered.callMs,
+    returnMs: answered.returnMs,
+    type: 'write',
+    operations: write.operations.map((operation) => written(operation, name)),
+    conditions: allConditions(write).map(({ key, ifRevision }) => ({ key, revision: ifRevision })),
+    requestId: write.requestId,
+    outcome,
+  });
+  fleet.trace.tell(client.name, () => `< ${answered.replica} ${name} ${described(client, outcome)}`);
+  return outcome;
 }
 
 function outcomeOf({ answer }: Answered<{ readonly revision: bigint }>): WriteOutcome {
