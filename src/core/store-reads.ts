@@ -54,7 +54,7 @@ export class StoreReads {
       const answer = await read();
       this.#telemetry.observe('load_seconds', (this.#tailer.ask().start.atMs - asked.start.atMs) / 1000);
       if (this.#tailer.admit(asked, answer.head)) return { ...answer, startedAtMs: asked.start.atMs };
-      await this.#tailer.epochResolved();
+      await this.#tailer.epochResolved(answer.head);
     }
     throw new StoreError('epoch-changed', 'the store is changing its epoch');
   }

@@ -7,6 +7,7 @@ const LANES: Readonly<Record<string, readonly StoreCall[]>> = {
   reads: ['read', 'list', 'readEntry'],
   tailer: ['readHead', 'readLog'],
   writes: ['commit', 'startEpoch', 'epochs'],
+  'reads and writes': ['read', 'list', 'readEntry', 'commit', 'startEpoch', 'epochs'],
 };
 
 // A failover whose set-up does not fence the former primary: it is back, and a stale name or pooler leads new

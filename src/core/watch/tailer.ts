@@ -170,23 +170,33 @@ export class Tailer {
 
   /**
    * Every answer of the store comes through here: it is of use only if it belongs to the history that is applied.
-   * @returns false: discard the answer; the epoch is being found out, or was meanwhile
+   * @returns false: discard the answer, and wait until the epoch is found out
    */
   admit(asked: Asked, head: Head): boolean {
     this.#reachable = true;
     if (this.#log.isOutdated(asked)) return false;
-    if (!this.#log.isOurs(asked, head) || !this.#log.observe(asked, head)) {
-      this.#changeEpochSoon(head);
-      return false;
-    }
+    if (!this.#log.isOurs(asked, head) || !this.#log.observe(asked, head)) return false;
     if (head.revision > this.#log.applied) this.#expectHole();
     return true;
   }
 
-  /** Waits until the epoch is found out that made the store refuse a batch. */
-  async epochResolved(): Promise<void> {
+  /**
+   * Waits until the epoch is found out that made the store refuse a batch. Only what the tailer reads itself tells it:
+   * other connections may lead to a former primary.
+   * @param discarded the head of an answer that was not admitted
+   */
+  async epochResolved(discarded?: Head): Promise<void> {
     await this.#poller.since(this.#options.clock.monotonicMs()).catch(() => {});
     await this.#changing?.catch(() => {});
+    if (discarded !== undefined && discarded.epoch.number < this.history.epoch.number) {
+      this.#options.store.forsake?.(discarded);
+    }
+  }
+
+  #admitOwn(asked: Asked, head: Head): boolean {
+    if (this.admit(asked, head)) return true;
+    if (!this.#log.isOutdated(asked)) this.#changeEpochSoon(head);
+    return false;
   }
 
   async #readHead(): Promise<Head> {
@@ -195,7 +205,7 @@ export class Tailer {
     const asked = this.ask();
     try {
       const head = await store.readHead();
-      if (!this.admit(asked, head)) await this.#changing?.catch(() => {});
+      if (!this.#admitOwn(asked, head)) await this.#changing?.catch(() => {});
       return head;
     } catch (error) {
       this.#reachable = false;
@@ -241,7 +251,7 @@ export class Tailer {
     if (fit === 'behind') return this.#fellBehind(page.head);
     this.#applyPage(page);
     this.#applyHeld();
-    this.admit(asked, page.head);
+    this.#admitOwn(asked, page.head);
     return page.head.revision > this.#log.applied;
   }
 
