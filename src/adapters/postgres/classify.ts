@@ -55,6 +55,10 @@ export class PartitionMissingError extends StoreError {
   }
 }
 
+interface ServerError {
+  readonly constraint?: string;
+}
+
 /** Every failure of the driver becomes a StoreError here. Its text is left out: it may quote a value. */
 export function classify(error: unknown, phase: Phase): StoreError {
   if (error instanceof StoreError) return error;
@@ -65,9 +69,10 @@ export function classify(error: unknown, phase: Phase): StoreError {
       `${error.name} ${error.stack?.split('\n').find((line) => /^\s+at /.test(line)) ?? ''}`,
     );
   }
-  const { code, constraint, message } = error as { code?: unknown; constraint?: string; message?: string };
-  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) {
-    // Node's codes are words (ECONNREFUSED); the driver's own texts ("timeout exceeded") carry no values.
+  const { code, constraint, message, syscall } = error as ServerError & NodeJS.ErrnoException;
+  // Node's codes are words, of which some look like a SQLSTATE (EPIPE).
+  if (typeof code !== 'string' || syscall !== undefined || !/^[0-9A-Z]{5}$/.test(code)) {
+    // The driver's own texts ("timeout exceeded") carry no values.
     const why = typeof code === 'string' ? code : isDriverText(message) ? message : 'connection lost';
     return lost(phase, `PostgreSQL cannot be reached: ${why}`);
   }
