@@ -168,7 +168,7 @@ export const SETTINGS = {
   ),
   keepaliveMs: wholeNumber(
     'PARAMD_KEEPALIVE_MS',
-    30 * SECOND_MS,
+    15 * SECOND_MS,
     [SECOND_MS, HOUR_MS],
     'Connections are pinged this often.',
   ),

@@ -47,7 +47,7 @@ export const RPC_LIMITS: RpcLimits = {
   connectionIdleMs: 15 * 60_000,
   connectionAgeMs: 60 * 60_000,
   connectionAgeGraceMs: 60_000,
-  keepaliveMs: 30_000,
+  keepaliveMs: 15_000,
   keepaliveTimeoutMs: 10_000,
 };
 

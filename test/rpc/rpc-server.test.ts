@@ -10,6 +10,7 @@ import {
 } from '../../gen/parameter/v1/parameter_service.ts';
 import type { Read } from '../../src/core/api.ts';
 import { ParamdError } from '../../src/model/errors.ts';
+import { RPC_LIMITS } from '../../src/rpc/limits.ts';
 import { encodeParameter } from '../../src/rpc/parameter-codec.ts';
 import { aParameter, FRESH } from './fake-core.ts';
 import { ask, type Fixture, failure, rawCall, richError, startFixture, until } from './rpc-fixture.ts';
@@ -131,6 +132,16 @@ describe('rpc server', () => {
     const { port } = fixture.server;
     const silent = [connectSocket(port), connectSocket(port), connectSocket(port)];
     await Promise.all(silent.map(closed));
+    await get(fixture.parameters);
+  });
+
+  it('closes connections that have fallen silent, within half a minute by default', async () => {
+    expect(RPC_LIMITS.keepaliveMs + RPC_LIMITS.keepaliveTimeoutMs).to.be.at.most(25_000);
+    fixture = await startFixture({ limits: { keepaliveMs: 100, keepaliveTimeoutMs: 100 } });
+    const silent = connectSocket(fixture.server.port);
+    const settings = Buffer.from('000000040000000000', 'hex');
+    silent.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings]));
+    await closed(silent);
     await get(fixture.parameters);
   });
 
