@@ -32,8 +32,8 @@ export function handleUnary(
       if (admission === 'read') admitAnswer(connection, runtime, response.length);
       isAnswered = true;
       call?.answered();
-      open.settled(base);
-      answerLeaves(base, connection, response.length, runtime);
+      open.answered(base);
+      answerLeaves(base, connection, response.length);
       respond(null, response);
       ended({ status: grpcCall.cancelled ? lateStatus(grpcCall) : 'OK', peer: connection.peer });
     };
@@ -41,7 +41,7 @@ export function handleUnary(
       if (isAnswered) return;
       isAnswered = true;
       call?.answered();
-      open.settled(base);
+      open.answered(base);
       respond(status);
       const name = grpcCall.cancelled ? lateStatus(grpcCall) : statusName(status.code);
       ended({ status: name, peer: connection.peer, ...defect });

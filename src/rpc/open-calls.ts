@@ -1,5 +1,5 @@
-// A client may open a call and never finish its request, or have no deadline while an answer does not come: grpc-js would
-// keep either for ever. A timer for each call is the naive way; calls last microseconds and timers cost as much, so one
+// A client may open a call and never finish its request, have no deadline while an answer does not come, or never take the
+// answer, be it a byte: grpc-js would keep each of them for ever. A timer for each call is the naive way; calls last microseconds and timers cost as much, so one
 // sweep looks over all that are open.
 import { status as Code, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../ports/clock.ts';
@@ -13,7 +13,9 @@ export interface OpenCalls {
   readonly interceptor: ServerInterceptor;
   /** The handler runs: what happens if the time is over, instead of ending the call from here. */
   handled(base: BaseCall, expire: () => void): void;
-  /** The call has its answer, or is a stream, which lives as long as it likes. */
+  /** The call gets its answer, which the client has to take in time. */
+  answered(base: BaseCall): void;
+  /** The call is over, or is a stream, which lives as long as it likes. */
   settled(base: BaseCall): void;
   /** Its request has not come whole, so that no handler has seen it. */
   isUnfinished(base: BaseCall): boolean;
@@ -22,12 +24,15 @@ export interface OpenCalls {
 }
 
 interface OpenCall {
-  readonly endsAtMs: number;
+  endsAtMs: number;
   expire: (() => void) | undefined;
 }
 
-/** @param timeoutMs for the whole of a unary call, and for the request of a stream */
-export function openCalls(clock: Clock, timeoutMs: number): OpenCalls {
+/**
+ * @param timeoutMs until the answer of a unary call, and for the request of a stream
+ * @param stallMs for the client to take an answer
+ */
+export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): OpenCalls {
   const open = new Map<BaseCall, OpenCall>();
   let timer: Timer | undefined;
 
@@ -35,10 +40,11 @@ export function openCalls(clock: Clock, timeoutMs: number): OpenCalls {
     const nowMs = clock.monotonicMs();
     for (const [base, call] of open) {
       if (streamIsClosed(base)) open.delete(base);
-      else if (call.endsAtMs <= nowMs) {
+      else if (call.endsAtMs > nowMs) continue;
+      else if (call.expire !== undefined) call.expire();
+      else {
         open.delete(base);
-        if (call.expire !== undefined) call.expire();
-        else abandon(base, timeoutMs);
+        abandon(base, timeoutMs);
       }
     }
     timer = open.size > 0 ? clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep) : undefined;
@@ -53,6 +59,13 @@ export function openCalls(clock: Clock, timeoutMs: number): OpenCalls {
     handled(base, expire) {
       const call = open.get(base);
       if (call !== undefined) call.expire = expire;
+    },
+    answered(base) {
+      const call = open.get(base);
+      if (call === undefined) return;
+      call.endsAtMs = clock.monotonicMs() + stallMs;
+      call.expire = () => closeStream(base);
+      base.stream.once('close', () => open.delete(base));
     },
     settled: (base) => {
       open.delete(base);

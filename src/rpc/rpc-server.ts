@@ -23,6 +23,7 @@ import { healthDefinition, healthService, type Serving, setServing } from './ser
 import { parameterService } from './services/parameter-service.ts';
 import { passThrough } from './services/pass-through.ts';
 import { handleReflection, loadDescriptors, reflectionDefinition } from './services/reflection-service.ts';
+import { turnBudget } from './turn.ts';
 
 export interface RpcServerOptions {
   readonly core: ParamdCore;
@@ -52,7 +53,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   setLogVerbosity(logVerbosity.NONE);
   const limits = rpcLimits(options.limits ?? {});
   const { clock } = options;
-  const open = openCalls(clock, limits.unaryTimeoutMs);
+  const open = openCalls(clock, limits.unaryTimeoutMs, limits.stallMs);
   const runtime: Runtime = {
     core: options.core,
     clock,
@@ -62,6 +63,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     open,
     connectionOf: connections(clock, burstOf(limits.ratePerConnectionMax)),
     streams: openStreams(clock),
+    takeTurn: turnBudget(clock, limits.turnMsMax),
     identity: options.identity,
     draining: false,
   };

@@ -1,10 +1,10 @@
 // A client may ask for large answers and take none of them: HTTP/2 lets it, grpc-js keeps each until the connection ends,
-// and a thousand calls of one connection then hold 4 GB. So what a connection has not taken is counted and bounded, and an
-// answer that is not taken in time is given up, like the messages of a stream.
+// and a thousand calls of one connection then hold 4 GB. So what a connection has not taken is counted and bounded. That an
+// answer is given up which is not taken in time, open-calls.ts sees to.
 import { ParamdError } from '../model/errors.ts';
 import type { Connection } from './connections.ts';
 import type { Runtime } from './runtime.ts';
-import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
+import { type BaseCall, streamIsClosed } from './transport.ts';
 
 /** Smaller ones are not worth a listener each: a thousand of them are 4 MiB. */
 const COUNTED_BYTES_MIN = 4 << 10;
@@ -23,12 +23,10 @@ export function admitAnswer(connection: Connection, { limits }: Runtime, bytes =
 }
 
 /** Call it just before the answer is handed to grpc-js. */
-export function answerLeaves(base: BaseCall, connection: Connection, bytes: number, { clock, limits }: Runtime): void {
+export function answerLeaves(base: BaseCall, connection: Connection, bytes: number): void {
   if (bytes < COUNTED_BYTES_MIN || streamIsClosed(base)) return;
   connection.unreadBytes += bytes;
-  const stall = clock.setTimer(limits.stallMs, () => closeStream(base));
   base.stream.once('close', () => {
     connection.unreadBytes -= bytes;
-    stall.cancel();
   });
 }

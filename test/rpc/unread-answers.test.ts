@@ -51,6 +51,18 @@ describe('answers that nobody reads (C15)', () => {
     other.session.destroy();
   });
 
+  it('are given up in time, be they ever so small', async () => {
+    fixture.core.answer.get = async () => ({ parameter: encodeParameter(aParameter()), freshness: FRESH });
+    const settings = { initialWindowSize: 0 };
+    first = rawCall(fixture.server.port, path, undefined);
+    await new Promise<void>((resolve) => first.session.settings(settings, () => resolve()));
+    const small = rawCall(fixture.server.port, path, REQUEST, {}, first);
+    await until(() => fixture.outcomes.length === 1);
+    expect(small.stream.closed).to.equal(false);
+    await until(() => small.stream.closed);
+    expect(small.stream.rstCode).to.equal(8);
+  });
+
   it('are given up in time, and then there is room again', async () => {
     const [one, two] = await unread(3);
     for (const { stream } of [one!, two!]) await until(() => stream.rstCode !== 0 || stream.closed || stream.destroyed);
