@@ -11,7 +11,7 @@ import { FULL, SHORT } from './scale.ts';
 
 const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and checks what its clients see
 
-  --only TEXT    only faults whose name or group contains it
+  --only TEXT    only that group, or the faults whose name contains it
   --repeat N     each fault N times (1)
   --minutes N    again and again, until a round begins after N minutes
   --short        every fault in seconds, as in CI
@@ -42,7 +42,7 @@ const { values } = parseArgs({
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const chosen = FAULTS.filter(({ name, group }) => name.includes(values.only) || group === values.only);
+  const chosen = choose(values.only);
   if (values.help) return tell(HELP, 0);
   if (values.list) return tell(chosen.map(({ name, group }) => `${group}: ${name}`).join('\n'), 0);
   if (chosen.length === 0) return tell(`no fault has "${values.only}" in its name; --list names them`, 2);
@@ -67,6 +67,12 @@ async function main(): Promise<number> {
   } finally {
     await folder.close();
   }
+}
+
+/** By the name of a group, else by a part of the names. */
+function choose(text: string): readonly Fault[] {
+  const grouped = FAULTS.filter(({ group }) => group === text);
+  return grouped.length > 0 ? grouped : FAULTS.filter(({ name }) => name.includes(text));
 }
 
 interface Rounds {

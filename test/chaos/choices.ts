@@ -29,6 +29,12 @@ export class Choices {
     return { method: 'list', keys: [], prefix: `chaos:${this.#below(PREFIXES)}:`, ...demands };
   }
 
+  /** What was just written, without any demand. */
+  readingBack({ operations }: Writing): Reading {
+    const keys = operations.map(({ key }) => key);
+    return { method: keys.length === 1 ? 'get' : 'batch', keys, linearizable: false };
+  }
+
   writing(client: number): Writing {
     const number = this.#written++;
     const requestId = this.#random() < 0.7 ? `${client}-${number}` : '';

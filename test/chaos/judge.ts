@@ -2,14 +2,18 @@ import type { Report } from '../history/history.ts';
 import type { Metrics } from './metrics.ts';
 import type { SiteReplica } from './site.ts';
 
-/** More of them say nothing new; the history has them all. */
-const VIOLATIONS_TOLD_MAX = 10;
+/** Of each kind: more of them say nothing new, and the history has them all. */
+const VIOLATIONS_TOLD_MAX = 3;
 const ERRORS_TOLD_MAX = 3;
 
 export function violationsOf({ violations, found }: Report): string[] {
-  const told = violations.slice(0, VIOLATIONS_TOLD_MAX);
-  const lines = told.map(({ promise, kind, message }) => `${promise} ${kind}: ${message}`);
-  return told.length < violations.length ? [...lines, `in all: ${JSON.stringify(found)}`] : lines;
+  const kinds = Object.keys(found);
+  return kinds.flatMap((kind) => {
+    const told = violations.filter((each) => each.kind === kind).slice(0, VIOLATIONS_TOLD_MAX);
+    const rest = found[kind]! - told.length;
+    const lines = told.map(({ promise, message }) => `${promise} ${kind}: ${message}`);
+    return rest === 0 ? lines : [...lines, `and ${rest} more: ${kind}`];
+  });
 }
 
 /** What must never be, whatever the fault. */

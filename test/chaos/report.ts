@@ -177,11 +177,16 @@ function mistakes(result: MistakesReport | undefined): string {
     '## Mistakes put back',
     '',
     'A test that finds nothing may be blind. So mistakes that such systems are known for were put into the sources, one at a',
-    'time, and the simulation had to find each. Seeds are how many histories it took; without any mistake',
-    `${number(result.seedsWithout)} histories have no violation.`,
+    'time, and the simulation had to find each. Seeds are how many histories it took.',
+    `Without any mistake: ${without(result)}.`,
     '',
     ...tableOf(result),
   ].join('\n');
+}
+
+function without({ without: { seeds, caught } }: MistakesReport): string {
+  if (caught === null) return `no violation in ${number(seeds)} histories`;
+  return `a violation in history ${number(seeds)}, ${caught.promise} ${caught.kind}`;
 }
 
 function mended(all: readonly Mended[]): string {

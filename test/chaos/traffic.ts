@@ -16,6 +16,8 @@ const TICK_MS = 5;
 /** More than that at once is no constant rate but a burst of ours, after a pause of this process. */
 const ARRIVALS_PER_TICK_MAX = 60;
 const IN_FLIGHT_PER_REPLICA_MAX = 600;
+/** Of the writes: at once, on the same replica, which must reflect them (C1). */
+const READ_BACK_SHARE = 0.5;
 const RETRIES_MAX = 12;
 const RETRY_MS = { least: 20, most: 500 };
 /** Watchers have the numbers below, clients of faults those above the callers. */
@@ -82,8 +84,7 @@ export function startTraffic(recorder: Recorder, replicas: readonly SiteReplica[
     }
   }
 
-  async function readAt(caller: Caller, replica: SiteReplica): Promise<void> {
-    const reading = choices.reading(caller.seen);
+  async function readAt(caller: Caller, replica: SiteReplica, reading = choices.reading(caller.seen)): Promise<void> {
     const outcome = await at(replica, () => read(recorder, caller.client, replica, reading));
     if (outcome.status === 'ok') {
       choices.learn(reading.keys, outcome.found);
@@ -103,6 +104,7 @@ export function startTraffic(recorder: Recorder, replicas: readonly SiteReplica[
       if (outcome.status === 'ok') {
         choices.wrote(writing.operations, outcome.revision);
         if (outcome.revision > caller.seen) caller.seen = outcome.revision;
+        if (random() < READ_BACK_SHARE) await readAt(caller, replica, choices.readingBack(writing));
         return;
       }
       const again = retryAfterMs !== undefined && writing.requestId !== '' && attempt < RETRIES_MAX && !stopped;
