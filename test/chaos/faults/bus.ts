@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quantile } from '../../../src/bench/quantile.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import type { BusProxy } from '../bus-proxy.ts';
-import type { Fault } from '../fault.ts';
+import type { Fault, Scale } from '../fault.ts';
 import type { Site } from '../site.ts';
 import { askValkey } from '../site-valkey.ts';
 import { placeBusProxies, removeBusProxies, sumOf } from './bus-proxies.ts';
@@ -13,9 +14,13 @@ import { mixUp, useSameKeys, withSecondInstallation } from './second-installatio
 /** C6: how soon loss of the bus is noticed. */
 const NOTICED_MS_MAX = 300;
 const NOTICED_IDLE_MS_MAX = 3000;
-/** In CI everything shares two cores with others, and looking at a replica's state is itself a call that waits. */
+/** Of the times that it was lost. The rest is late by what a machine is that runs replicas, servers and clients at once. */
+const NOTICED_SHARE_MIN = 0.9;
+const LATE_MS_MAX = 200;
+/** In CI others use its two cores as well, and looking at a replica's state is itself a call that waits. */
 const LATE_MS_MAX_SHORT = 700;
 const COUNTED_MS_MAX = 5000;
+const QUIET_MS = 500;
 
 function halfOpen(): Fault {
   let proxies: readonly BusProxy[] = [];
@@ -23,28 +28,29 @@ function halfOpen(): Fault {
   return {
     name: 'bus half-open',
     group: 'bus',
-    also: `${SERVED}; noticed ≤ ${NOTICED_MS_MAX} ms while writes flow, ≤ ${NOTICED_IDLE_MS_MAX} ms while none (in CI ${LATE_MS_MAX_SHORT} ms later)`,
+    also: `${SERVED}; noticed ≤ ${NOTICED_MS_MAX} ms (90 % of times) while writes flow, ≤ ${NOTICED_IDLE_MS_MAX} ms while none; the machine may add ${LATE_MS_MAX} ms (in CI ${LATE_MS_MAX_SHORT})`,
     async inject(site, scale) {
       broken = [];
       proxies = await placeBusProxies(site);
-      const lateMs = scale.short ? LATE_MS_MAX_SHORT : 0;
-      const judge = (noticedMs: number, msMax: number, when: string) => {
-        if (noticedMs > msMax + lateMs) broken.push(`C6: noticed after ${noticedMs.toFixed(0)} ms ${when}`);
-      };
       const noticed: number[] = [];
-      for (let round = 0; round < scale.times(10, 3); round++) {
-        const at = round % proxies.length;
-        noticed.push(await silence(site, proxies, at));
-        judge(noticed.at(-1)!, NOTICED_MS_MAX, `at ${site.replicas[at]!.name} while writes flowed`);
-        await sleep(scale.ms(2000, 200));
+      for (let round = 0; round < scale.times(20, 2); round++) {
+        noticed.push(await silence(site, proxies, round % proxies.length));
+        await sleep(scale.ms(1000, 200));
         await speak(site, proxies);
       }
-      site.note('noticed while writes flow, longest', Math.max(...noticed), 'ms');
+      broken.push(...tooLate(noticed, scale));
+      noticed.sort((a, b) => a - b);
+      site.note('noticed while writes flow, median', quantile(noticed, 0.5), 'ms');
+      site.note('noticed while writes flow, longest', noticed.at(-1)!, 'ms');
       await site.traffic.pauseWrites();
       try {
+        // What was written last has been announced everywhere, and nothing is waited for any more.
+        await sleep(QUIET_MS);
         const idleMs = await silence(site, proxies);
         site.note('noticed while nothing is written', idleMs, 'ms');
-        judge(idleMs, NOTICED_IDLE_MS_MAX, 'while nothing was written');
+        if (idleMs > NOTICED_IDLE_MS_MAX + lateMsMax(scale)) {
+          broken.push(`C6: noticed after ${idleMs.toFixed(0)} ms while nothing was written`);
+        }
       } finally {
         site.traffic.resumeWrites();
       }
@@ -53,6 +59,23 @@ function halfOpen(): Fault {
     heal: (site) => removeBusProxies(site, proxies),
     demand: (run) => [...broken, ...served(run)],
   };
+}
+
+function tooLate(noticed: readonly number[], scale: Scale): readonly string[] {
+  const inTime = noticed.filter((ms) => ms <= NOTICED_MS_MAX).length;
+  const longest = Math.max(...noticed);
+  const broken: string[] = [];
+  if (!scale.short && inTime < noticed.length * NOTICED_SHARE_MIN) {
+    broken.push(`C6: while writes flowed noticed within ${NOTICED_MS_MAX} ms ${inTime} times of ${noticed.length}`);
+  }
+  if (longest > NOTICED_MS_MAX + lateMsMax(scale)) {
+    broken.push(`C6: noticed after ${longest.toFixed(0)} ms while writes flowed`);
+  }
+  return broken;
+}
+
+function lateMsMax({ short }: Scale): number {
+  return short ? LATE_MS_MAX_SHORT : LATE_MS_MAX;
 }
 
 /** @param only one of them; by default all @returns ms until it was noticed */
