@@ -23,7 +23,6 @@ import { healthDefinition, healthService, type Serving, setServing } from './ser
 import { parameterService } from './services/parameter-service.ts';
 import { passThrough } from './services/pass-through.ts';
 import { handleReflection, loadDescriptors, reflectionDefinition } from './services/reflection-service.ts';
-import { turnBudget } from './turn.ts';
 
 export interface RpcServerOptions {
   readonly core: ParamdCore;
@@ -63,7 +62,6 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     open,
     connectionOf: connections(clock, burstOf(limits.ratePerConnectionMax)),
     streams: openStreams(clock),
-    takeTurn: turnBudget(clock, limits.turnMsMax),
     identity: options.identity,
     draining: false,
   };
