@@ -8,6 +8,7 @@ const LANES: Readonly<Record<string, readonly StoreCall[]>> = {
   tailer: ['readHead', 'readLog'],
   writes: ['commit', 'startEpoch', 'epochs'],
   'reads and writes': ['read', 'list', 'readEntry', 'commit', 'startEpoch', 'epochs'],
+  everything: ['read', 'list', 'readEntry', 'commit', 'startEpoch', 'epochs', 'readHead', 'readLog'],
 };
 
 // A failover whose set-up does not fence the former primary: it is back, and a stale name or pooler leads new
@@ -18,15 +19,15 @@ describe('connections that lead to a former primary', () => {
   let two: Replica;
   let former: MemoryStore;
 
-  const options = () => ({ clock: cluster.clock, random: cluster.random, incarnation: 'memory-1' });
+  const options = () => ({ clock: cluster.clock, random: cluster.random, incarnation: 'memory/00000001' });
 
   beforeEach(async () => {
-    cluster = await Cluster.start();
+    cluster = await Cluster.start({ incarnation: 'memory/00000001' });
     [one, two] = cluster.replicas as [Replica, Replica];
     for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
     former = cluster.store.copy(options(), 10n);
     cluster.store.crash({ loseAfter: 7n });
-    cluster.store.setIncarnation('after-failover');
+    cluster.store.setIncarnation('memory/00000002');
     await cluster.run(two.set('b', '1'));
     await cluster.clock.advance(2_000);
   });
@@ -68,7 +69,7 @@ describe('connections that lead to a former primary', () => {
     await cluster.run(third.text('b'));
     third.gate.astray = { calls: new Set(LANES.reads), to: cluster.store.copy(options(), revision) };
     cluster.store.crash({ loseAfter: revision - 1n });
-    cluster.store.setIncarnation('after another');
+    cluster.store.setIncarnation('memory/00000003');
     for (let at = 2; at <= 6; at++) {
       await cluster.run(two.set('b', String(at)));
       await cluster.clock.advance(700);

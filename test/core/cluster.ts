@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly replicas?: number;
   readonly seed?: number;
   readonly limits?: Partial<CoreLimits>;
+  /** Of the store at first. */
+  readonly incarnation?: string;
   readonly delay?: (call: StoreCall, phase: 'request' | 'answer') => Promise<void> | undefined;
 }
 
@@ -56,17 +58,18 @@ export class Cluster {
   /** Set it to hold calls to the store. */
   delay: (call: StoreCall, phase: 'request' | 'answer') => Promise<void> | undefined = () => undefined;
 
-  private constructor(seed: number) {
+  private constructor(seed: number, incarnation = 'memory-1') {
     this.random = seededRandom(seed);
     this.store = new MemoryStore({
       clock: this.clock,
       random: this.random,
+      incarnation,
       delay: (call, phase) => this.delay(call, phase),
     });
   }
 
   static async start(options: ClusterOptions = {}): Promise<Cluster> {
-    const cluster = new Cluster(options.seed ?? 1);
+    const cluster = new Cluster(options.seed ?? 1, options.incarnation);
     for (let count = 0; count < (options.replicas ?? 2); count++) await cluster.addReplica(options.limits);
     return cluster;
   }

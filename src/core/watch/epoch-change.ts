@@ -29,6 +29,13 @@ export interface FoundEpoch {
  */
 export async function findEpoch(store: Store, seen: Head, log: Comparable): Promise<FoundEpoch | undefined> {
   const former = log.epoch;
+  if (isFormerPrimary(seen.incarnation, former.incarnation)) {
+    store.forsake?.(seen);
+    throw new StoreError(
+      'epoch-changed',
+      `${seen.incarnation} answered, a primary before ${former.incarnation}; if it was restored, begin an epoch by hand and restart`,
+    );
+  }
   const common = await commonRevision(store, seen, log.recent);
   const diverged = common < log.applied;
   const isNext = seen.epoch.id !== former.id;
@@ -50,4 +57,15 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
   // Its beginning too: it stands for all that the other epoch went on from.
   const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision - 1n);
   return { head, history, isLost };
+}
+
+/**
+ * Each promotion begins a higher timeline, so a server in a lower one than was seen already is a former primary: it is
+ * taken for no primary any more, even if every connection leads to it.
+ */
+function isFormerPrimary(incarnation: string, present: string): boolean {
+  const [system, timeline = ''] = incarnation.split('/');
+  const [presentSystem, presentTimeline = ''] = present.split('/');
+  // Eight hexadecimal digits.
+  return system === presentSystem && timeline < presentTimeline;
 }

@@ -50,6 +50,8 @@ export class Tailer {
   #changing: Promise<void> | undefined;
   #holeTimer: Timer | undefined;
   #following = false;
+  /** Why the epoch could not be changed, as it was logged last. */
+  #trouble = '';
   #stopped = false;
 
   constructor(options: TailerOptions) {
@@ -205,7 +207,7 @@ export class Tailer {
     const asked = this.ask();
     try {
       const head = await store.readHead();
-      if (!this.#admitOwn(asked, head)) await this.#changing?.catch(() => {});
+      if (!this.#admitOwn(asked, head)) await this.#changing;
       return head;
     } catch (error) {
       this.#reachable = false;
@@ -351,6 +353,8 @@ export class Tailer {
   #changeEpochSoon(head: Head): void {
     this.#changeEpoch(head).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
+      if (error.message === this.#trouble) return;
+      this.#trouble = error.message;
       this.#options.telemetry.log('warn', 'the epoch could not be changed yet', { why: error.message });
     });
   }
@@ -358,6 +362,7 @@ export class Tailer {
   async #takeOver(seen: Head): Promise<void> {
     const { store, telemetry } = this.#options;
     const found = await findEpoch(store, seen, this.#log.comparable);
+    this.#trouble = '';
     if (found === undefined) return;
     const { epoch } = found.history;
     const { applied } = this.#log;
