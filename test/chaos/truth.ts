@@ -8,26 +8,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { Value } from '../../gen/parameter/v1/parameter.ts';
-import type { Era, TrueEntry, TrueEvent, Truth } from '../history/history.ts';
+import type { TrueEvent, Truth } from '../history/history.ts';
 import type { TestServer } from '../support/servers.ts';
+import { type EpochRow, erasOf, type ServerLog } from './eras.ts';
 import { recordedValue } from './recorded-value.ts';
 import type { SitePostgres } from './site.ts';
 
 const LOOK_MS = 100;
 const READ_MS_MAX = 10_000;
 
-/** The log of one server as far as it is known. */
-interface ServerLog {
-  readonly server: TestServer;
-  readonly entries: Map<bigint, TrueEntry>;
-  epochs: readonly EpochRow[];
+interface ReadLog extends ServerLog {
   newest: bigint;
-}
-
-interface EpochRow {
-  number: string;
-  id: string;
-  start_revision: string;
 }
 
 interface ChangeRow {
@@ -51,11 +42,11 @@ export interface TruthReader {
 }
 
 export function followTruth(postgres: SitePostgres): TruthReader {
-  const logs = new Map<TestServer, ServerLog>();
+  const logs = new Map<TestServer, ReadLog>();
   let stopped = false;
 
-  const logOf = (server: TestServer): ServerLog => {
-    const log = logs.get(server) ?? { server, entries: new Map(), epochs: [], newest: 0n };
+  const logOf = (server: TestServer): ReadLog => {
+    const log = logs.get(server) ?? { entries: new Map(), epochs: [], newest: 0n };
     logs.set(server, log);
     return log;
   };
@@ -84,8 +75,7 @@ export function followTruth(postgres: SitePostgres): TruthReader {
     finish: async () => {
       await stop();
       for (const { server } of postgres.primaries) await readWhole(server, logOf(server), server === postgres.primary);
-      const reigns = postgres.primaries.map(({ server, untilMs }) => ({ log: logOf(server), untilMs }));
-      return { eras: toEras(reigns) };
+      return { eras: erasOf(postgres.primaries.map(({ server, untilMs }) => ({ log: logOf(server), untilMs }))) };
     },
   };
 }
@@ -107,7 +97,7 @@ async function connected<T>(server: TestServer, use: (client: Client) => Promise
   }
 }
 
-async function readOn(client: Client, log: ServerLog): Promise<void> {
+async function readOn(client: Client, log: ReadLog): Promise<void> {
   const epochs = await client.query<EpochRow>('SELECT number, id, start_revision FROM paramd.epoch ORDER BY number');
   log.epochs = epochs.rows;
   const { rows } = await client.query<ChangeRow>(
@@ -133,7 +123,7 @@ async function headOf(client: Client): Promise<bigint> {
   return BigInt(rows[0]!.revision);
 }
 
-async function readWhole(server: TestServer, log: ServerLog, isPrimary: boolean): Promise<void> {
+async function readWhole(server: TestServer, log: ReadLog, isPrimary: boolean): Promise<void> {
   const read = () => connected(server, (client) => readOn(client, log));
   if (isPrimary) return read();
   try {
@@ -161,45 +151,4 @@ function toEvent(row: ChangeRow): TrueEvent {
 
 function stored(key: string, encoded: Buffer): string {
   return recordedValue(key, Value.decode(encoded));
-}
-
-type GrowingEra = Omit<Era, 'entries'> & { entries: readonly TrueEntry[] };
-
-function toEras(reigns: readonly { readonly log: ServerLog; readonly untilMs: number }[]): Era[] {
-  const eras: GrowingEra[] = [];
-  for (const { log, untilMs } of reigns) {
-    let continues = -1;
-    for (const [at, { id, number, start_revision }] of log.epochs.entries()) {
-      const startRevision = BigInt(start_revision);
-      const next = log.epochs[at + 1];
-      const entries = entriesIn(log, startRevision, next && BigInt(next.start_revision));
-      const known = eras.findIndex((era) => era.epochId === id && agree(era.entries, entries));
-      if (known >= 0) {
-        eras[known]!.entries = united(eras[known]!.entries, entries);
-        continues = known;
-        continue;
-      }
-      const keptRevision = [...log.entries.keys()].findLast((revision) => revision < startRevision) ?? 0n;
-      const endMs = next === undefined ? untilMs : Number.POSITIVE_INFINITY;
-      eras.push({ epochNumber: BigInt(number), epochId: id, startRevision, keptRevision, continues, entries, endMs });
-      continues = eras.length - 1;
-    }
-  }
-  return eras;
-}
-
-function entriesIn(log: ServerLog, from: bigint, before: bigint | undefined): TrueEntry[] {
-  const entries = [...log.entries.values()];
-  return entries.filter(({ revision }) => revision >= from && (before === undefined || revision < before));
-}
-
-/** A promoted copy has of an epoch what its former primary had, or less. Otherwise it is told as a second one. */
-function agree(some: readonly TrueEntry[], others: readonly TrueEntry[]): boolean {
-  const batches = new Map(some.map(({ revision, batchId }) => [revision, batchId]));
-  return others.every(({ revision, batchId }) => (batches.get(revision) ?? batchId) === batchId);
-}
-
-function united(some: readonly TrueEntry[], others: readonly TrueEntry[]): TrueEntry[] {
-  const all = new Map([...some, ...others].map((entry) => [entry.revision, entry]));
-  return [...all.values()].sort((one, other) => (one.revision < other.revision ? -1 : 1));
 }
