@@ -83,7 +83,7 @@ export class BatchRead {
     telemetry.add('near_misses', keys.length - candidates.size);
     let missing = keys.filter((key) => !candidates.has(key));
     if (missing.length > 0) {
-      for (const [key, content] of await this.#lookUp(missing)) {
+      for (const [key, content] of await this.#lookUp(missing, need)) {
         candidates.set(key, { encoded: content.encoded, asOf: content.asOf, tier: 'shared-cache' });
       }
       missing = missing.filter((key) => !candidates.has(key));
@@ -92,11 +92,11 @@ export class BatchRead {
     return candidates;
   }
 
-  async #lookUp(keys: readonly string[]): Promise<ReadonlyMap<string, Content>> {
-    const { view, shared, telemetry } = this.#options;
-    const found = await shared.getMany(keys);
+  async #lookUp(keys: readonly string[], need: Need): Promise<ReadonlyMap<string, Content>> {
+    const { view, shared, clock, telemetry } = this.#options;
+    const found = await within(shared.getMany(keys), clock, { deadlineAtMs: need.callDeadlineAtMs });
     const usable = new Map<string, Content>();
-    for (const [key, content] of found) if (view.keep(key, content)) usable.set(key, content);
+    if (found !== 'late') for (const [key, content] of found) if (view.keep(key, content)) usable.set(key, content);
     telemetry.add('shared_hits', usable.size);
     telemetry.add('shared_misses', keys.length - usable.size);
     return usable;

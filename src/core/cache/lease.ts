@@ -79,6 +79,11 @@ export class Lease {
     return this.#clock.monotonicMs() - this.#provenAtMs + this.#sleptMs();
   }
 
+  /** Did the machine sleep since? An answer that was awaited meanwhile is as old as that. */
+  sleptSince({ wallOffsetMs }: ProofStart): boolean {
+    return this.#clock.wallMs() - this.#clock.monotonicMs() - wallOffsetMs > SLEEP_NOTICED_MS;
+  }
+
   /** Is there a head read that the tailer has not reached? */
   get isPending(): boolean {
     return this.#pending.length > 0;

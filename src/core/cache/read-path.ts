@@ -3,6 +3,7 @@ import { newer } from '../../model/revision.ts';
 import type { Clock, Random } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Consistency, Read } from '../api.ts';
+import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
@@ -86,17 +87,18 @@ export class ReadPath {
     if (need.linearizable) return undefined;
     // Side by side with the lookup, whose content will need it.
     if (!lease.provenSince(need.sinceMs)) tailer.head(need.sinceMs).catch(() => {});
-    const content = await this.#lookUp(key);
+    const content = await this.#lookUp(key, need);
     if (content === undefined) return undefined;
     await proof.establish(need);
     if (!view.isCurrent(key, content.asOf) || !proof.holds(need)) return undefined;
     return this.#cached(content.encoded, 'shared-cache');
   }
 
-  async #lookUp(key: string): Promise<Content | undefined> {
-    const { view, lookup, telemetry } = this.#options;
-    const content = await lookup.get(key);
-    const usable = content !== undefined && view.keep(key, content);
+  async #lookUp(key: string, need: Need): Promise<Content | undefined> {
+    const { view, lookup, clock, telemetry } = this.#options;
+    // A Valkey that is frozen never makes an answer late.
+    const content = await within(lookup.get(key), clock, { deadlineAtMs: need.callDeadlineAtMs });
+    const usable = content !== undefined && content !== 'late' && view.keep(key, content);
     telemetry.add(usable ? 'shared_hits' : 'shared_misses');
     return usable ? content : undefined;
   }
@@ -121,7 +123,7 @@ export class ReadPath {
   async #degraded(key: string, need: Need): Promise<Read | undefined> {
     const { view, tailer, lease, proof, telemetry } = this.#options;
     if (!proof.reflects(need) || view.floors.of(key) > tailer.applied) return undefined;
-    const entry = view.known(key) ?? (await this.#lookUp(key));
+    const entry = view.known(key) ?? (await this.#lookUp(key, need));
     const ageMs = lease.ageMs();
     if (entry === undefined || !Number.isFinite(ageMs) || !proof.reflects(need)) return undefined;
     if ('asOf' in entry && !view.isCurrent(key, entry.asOf)) return undefined;

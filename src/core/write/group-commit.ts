@@ -202,6 +202,7 @@ export class GroupCommit {
       try {
         const answer = await store.commit(batch, expected());
         telemetry.observe('batch_seconds', (clock.monotonicMs() - startedAtMs) / 1000);
+        if (maybeDone && !isRemembered(batch, answer)) throw new StoreError('ambiguous', 'it may still arrive');
         return answer;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
@@ -216,6 +217,14 @@ export class GroupCommit {
       }
     }
   }
+}
+
+/**
+ * The store remembers what a batch has changed. What was sent before, and is still on its way, finds that and does nothing;
+ * of a batch that changed nothing it would be judged anew, whatever its writers had been told.
+ */
+function isRemembered({ writes }: Batch, { from, to }: Committed): boolean {
+  return to >= from || writes.every(({ validateOnly }) => validateOnly);
 }
 
 export function unknownOutcome(write: Write): ParamdError {
