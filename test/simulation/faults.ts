@@ -144,6 +144,7 @@ export class Faults {
     const former = servers.anyFormer();
     if (former === undefined || chance.of(0.6)) return undefined;
     this.#endTwin();
+    servers.isOneLine = false;
     const left = servers.primary;
     const back = servers.promote(former, 0);
     servers.fence(left);
@@ -163,6 +164,7 @@ export class Faults {
     const [kept, lost] = chance.of(0.5) ? pair : [pair[1], pair[0]];
     servers.primary = kept;
     for (const place of places) place.server = chance.pick(pair);
+    servers.isOneLine = false;
     this.#twin = lost;
     const heal = () => {
       if (this.#twin === lost) this.#endTwin();

@@ -24,6 +24,8 @@ export class Servers {
   readonly #former: Server[] = [];
   #count = 1;
   primary: Server;
+  /** Was there always one primary, and each one a successor of the one before? */
+  isOneLine = true;
 
   constructor(options: ServersOptions) {
     this.#options = options;
