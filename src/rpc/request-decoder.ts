@@ -57,12 +57,13 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
       if (this.#length === HEADER_BYTES) this.#begin(this.#message, 0);
       if (this.#length === this.#size && !this.#isOver) messages.push(this.#end(messages.length));
     }
+    if (this.#isStream && messages.length > 0) this.#readOn();
     return messages;
   }
 
   /** Counts bytes that are kept of this call. @returns false: it was refused, keep none of them */
   hold(bytes: number): boolean {
-    if (this.#isDropped || this.#isStream) return !this.#isDropped;
+    if (this.#isDropped) return false;
     this.#heldBytes += bytes;
     if (this.#heldBytes < COUNTED_BYTES_MIN) return true;
     const uncounted = this.#heldBytes - this.#countedBytes;
@@ -74,6 +75,14 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
     this.#isOver = true;
     this.#isDropped = true;
     this.#message = NONE;
+  }
+
+  /**
+   * grpc-js reads no further before a message is taken, and then what comes waits as the reads that it is part of: here
+   * it is copied and counted. It does so right after this.
+   */
+  #readOn(): void {
+    process.nextTick(() => this.base.stream.resume());
   }
 
   /** Takes what the header says. */
@@ -97,7 +106,7 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
     this.#size = HEADER_BYTES;
     this.#messages += 1;
     if (!this.#isStream) this.#isOver = this.#messages === MESSAGES_MAX;
-    else if (cutBefore === QUESTIONS.waitingMax) {
+    else if (this.base.readQueue.length + cutBefore >= QUESTIONS.waitingMax) {
       this.#endWith(
         Code.RESOURCE_EXHAUSTED,
         `more than ${QUESTIONS.waitingMax} questions before their answers are read`,

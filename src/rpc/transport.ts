@@ -14,6 +14,8 @@ export interface BaseCall {
   readonly metadata: Metadata;
   /** 'identity' without the header. */
   readonly incomingEncoding: string;
+  /** Messages that nobody has taken yet. */
+  readonly readQueue: { readonly length: number };
   decoder: Decoder;
   decompressMessage(framed: Buffer, encoding: string): Buffer | Promise<Buffer>;
   sendStatus(status: { code: number; details: string; metadata: Metadata | null }): void;

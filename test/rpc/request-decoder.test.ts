@@ -14,10 +14,16 @@ interface Subject {
   heldBytes: number;
 }
 
-function subject({ isStream = false, encoding = 'identity', room = Number.POSITIVE_INFINITY } = {}): Subject {
+function subject({
+  isStream = false,
+  encoding = 'identity',
+  room = Number.POSITIVE_INFINITY,
+  waiting = 0,
+} = {}): Subject {
   const told: number[] = [];
   const sendStatus = ({ code }: { code: number }) => told.push(code);
-  const base = { incomingEncoding: encoding, sendStatus } as unknown as BaseCall;
+  const stream = { resume: () => {} };
+  const base = { incomingEncoding: encoding, sendStatus, stream, readQueue: Array(waiting) } as unknown as BaseCall;
   const held: HeldRequests = {
     hold: (_request, bytes) => {
       made.heldBytes += bytes;
@@ -127,5 +133,8 @@ describe('request decoder', () => {
     expect(told).to.deep.equal([]);
     decoder.write(Buffer.alloc(5 * (QUESTIONS.waitingMax + 1)));
     expect(told).to.deep.equal([Code.RESOURCE_EXHAUSTED]);
+    const waiting = subject({ isStream: true, waiting: QUESTIONS.waitingMax });
+    waiting.decoder.write(Buffer.alloc(5));
+    expect(waiting.told).to.deep.equal([Code.RESOURCE_EXHAUSTED]);
   });
 });

@@ -308,18 +308,18 @@ function bodies(): HostileCase[] {
     },
     {
       name: 'unfinished small requests',
-      sends: '4 × 990 calls, 1 KB of 4 MiB each',
+      sends: '2 × 990 calls, 1 KB of 4 MiB each',
       expected: 'OK',
       heldMiBMax: 100,
 
-      sent: { connections: 4, streams: 990, body: large(1000) },
+      sent: { connections: 2, streams: 990, body: large(1000) },
     },
     {
       name: 'unfinished calls with large metadata',
-      sends: '4 × 990 calls with 15 KB of metadata',
+      sends: '990 calls with 15 KB of metadata',
       expected: 'OK',
-      heldMiBMax: 340,
-      sent: { connections: 4, streams: 990, header: { x: 'y'.repeat(15_000) }, body: Buffer.alloc(1) },
+      heldMiBMax: 100,
+      sent: { connections: 1, streams: 990, header: { x: 'y'.repeat(15_000) }, body: Buffer.alloc(1) },
     },
     {
       name: 'unfinished questions to reflection',
@@ -403,6 +403,26 @@ function unread(): HostileCase[] {
       expected: 'OK',
       heldMiBMax: 40,
       run: asked(REFLECTION, Buffer.concat(Array(1000).fill(list)), 10, false),
+    }),
+    flood({
+      name: 'a byte in each read of questions that wait',
+      sends:
+        '4 streams of reflection with 60 questions each, then 160 DATA frames of one byte with 64 KB of unknown frames',
+      expected: 'OK',
+      heldMiBMax: 20,
+      isSample: true,
+      run: async ({ victim, connect, look }) => {
+        const connection = await connect(closed);
+        const ids = [1, 3, 5, 7];
+        const questions = Buffer.concat(Array(60).fill(message(Buffer.alloc(0))));
+        for (const id of ids) await connection.send(headers(id, callHeaders(REFLECTION)), data(id, questions));
+        for (let times = 0; times < 160; times++) {
+          for (const id of ids) await connection.send(data(id, Buffer.of(0)), unknownFrames(4));
+        }
+        const told = await call(victim, GET_PATH, GET);
+        await look();
+        return told;
+      },
     }),
     flood({
       name: 'a client that reads nothing',
