@@ -86,9 +86,11 @@ export async function mixUp(valkey: Valkey, forMs: number): Promise<{ announceme
       entries += await copyOne(valkey);
       await sleep(PAUSE_MS);
     }
-    await Promise.all(passing);
   } finally {
+    // First: what is heard from now on would be passed on by a client that is closed.
+    listener.removeAllListeners('pmessageBuffer');
     listener.disconnect();
+    await Promise.all(passing);
   }
   return { announcements: passing.length, entries };
 }
