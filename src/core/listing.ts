@@ -54,11 +54,10 @@ export class Listing {
   }
 
   async #page(request: ListRequest, call: Call): Promise<ListedPage> {
-    const { view, tailer, stalenessMs, clock } = this.#options;
+    const { view, stalenessMs, clock } = this.#options;
     const { prefix, limit, keysOnly, cursor } = request;
-    const need = needOf(request.consistency, call, stalenessMs, tailer.history);
+    const need = needOf(request.consistency, call, stalenessMs);
     const asOf = cursor?.revision;
-    if (asOf !== undefined) this.refuseLost(asOf);
     const range = { prefix, after: cursor?.after, asOf, limit, bytesMax: PAGE_BYTES_MAX, keysOnly };
     const page = await this.read(range);
     this.refuseLost(need.atLeast);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { MemoryStore, StoreCall } from '../../src/adapters/memory/store.ts';
-import { Cluster, type Replica } from './cluster.ts';
+import { Cluster, failureOf, type Replica, textOf } from './cluster.ts';
 
 /** What goes over connections of the same lane. */
 const LANES: Readonly<Record<string, readonly StoreCall[]>> = {
@@ -83,5 +83,31 @@ describe('connections that lead to a former primary', () => {
     await cluster.clock.advance(2_000);
     expect(await cluster.run(third.text('b'))).to.equal('6');
     expect(cluster.store.knownEpochs.length).to.equal(3);
+  });
+
+  it('C2: a replica that follows another standby, promoted apart, does not take for lost what it has not heard of', async () => {
+    const standbys = ['memory/00000003', 'memory/00000004'].map((incarnation) =>
+      cluster.store.copy({ ...options(), incarnation }, cluster.store.log.at(-1)!.revision),
+    );
+    const everything = new Set(LANES.everything);
+    for (const [at, to] of standbys.entries()) cluster.replicas[at]!.gate.astray = { calls: everything, to };
+    await cluster.clock.advance(3_000);
+    // Epochs begin somewhere: the one that begins later takes the numbers of the other for skipped.
+    const startOf = (at: number) => standbys[at]!.knownEpochs.at(-1)!.startRevision;
+    const [early, late] = startOf(0) < startOf(1) ? [0, 1] : [1, 0];
+    const { revision } = await cluster.run(cluster.replicas[early]!.set('b', 'apart'));
+    expect(revision < startOf(late)).to.equal(true);
+    const behind = cluster.replicas[late]!;
+    expect(await cluster.run(behind.text('b'))).to.equal('1');
+    behind.gate.astray = { calls: everything, to: standbys[early]! };
+
+    const demand = { atLeastRevision: revision };
+    const one = behind.text('b', demand);
+    const many = behind.core.getMany(['b'], { linearizable: false, ...demand }, behind.call());
+    expect(await cluster.run(one)).to.equal('apart');
+    expect((await cluster.run(many)).parameters.map(textOf)).to.deep.equal(['apart']);
+    expect((await cluster.run(failureOf(behind.get('b', { atLeastRevision: startOf(late) })))).reason).to.equal(
+      'REVISION_LOST',
+    );
   });
 });

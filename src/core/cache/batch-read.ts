@@ -54,10 +54,11 @@ export class BatchRead {
   }
 
   async getMany(keys: readonly string[], consistency: Consistency, call: Call): Promise<ManyRead> {
-    const { tailer, stalenessMs } = this.#options;
-    const need = needOf(consistency, call, stalenessMs, tailer.history);
+    const { tailer, proof, stalenessMs } = this.#options;
+    const need = needOf(consistency, call, stalenessMs);
     tailer.hurry();
     try {
+      if (proof.seemsLost(need)) await proof.establish(need);
       for (let gathering = 0; gathering < GATHERINGS_MAX; gathering++) {
         const candidates = await this.#gather(keys, need);
         const established = await this.#establish(need);

@@ -2,7 +2,6 @@ import { ParamdError } from '../../model/errors.ts';
 import type { Revision } from '../../model/revision.ts';
 import { StoreError } from '../../ports/store.ts';
 import type { Call, Consistency } from '../api.ts';
-import type { History } from '../history.ts';
 import { STORE_PATIENCE_MS } from '../watch/tailer.ts';
 
 /** What one read needs, in terms of the lease and the log. */
@@ -22,10 +21,8 @@ export interface Need {
   readonly signal: AbortSignal;
 }
 
-/** @throws ParamdError REVISION_LOST */
-export function needOf(consistency: Consistency, call: Call, stalenessMs: number, history: History): Need {
+export function needOf(consistency: Consistency, call: Call, stalenessMs: number): Need {
   const { maxStalenessMs, atLeastRevision = 0n, linearizable } = consistency;
-  if (history.isLost(atLeastRevision)) throw revisionLost(atLeastRevision, history.epoch.startRevision);
   const mayDegrade = maxStalenessMs === undefined && !linearizable;
   return {
     sinceMs: linearizable ? call.startedAtMs : call.startedAtMs - (maxStalenessMs ?? stalenessMs),

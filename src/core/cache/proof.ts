@@ -24,15 +24,25 @@ export class Proof {
     return this.reflects(need) && this.#lease.provenSince(need.sinceMs);
   }
 
-  /** A number that a failover has skipped is not reflected by the greater ones after it. */
-  reflects({ atLeast }: Need): boolean {
-    const { applied, history } = this.#tailer;
-    return applied >= atLeast && (atLeast === 0n || !history.isLost(atLeast));
+  reflects(need: Need): boolean {
+    return this.#tailer.applied >= need.atLeast && !this.seemsLost(need);
   }
 
-  /** C2, for what the store said as of `head`. @throws ParamdError REVISION_LOST */
-  refuseLost({ atLeast }: Need, head: Revision): void {
-    if (head < atLeast || (atLeast > 0n && this.#tailer.history.isLost(atLeast))) throw revisionLost(atLeast, head);
+  /**
+   * Has a failover skipped this number, by what is known here? Then the greater ones after it do not reflect it. A later
+   * failover may tell otherwise: the caller may have heard of it elsewhere, before this replica.
+   */
+  seemsLost({ atLeast }: Need): boolean {
+    return atLeast > 0n && this.#tailer.history.isLost(atLeast);
+  }
+
+  /** C2, for what the store said as of `head`, later than the call. @throws ParamdError REVISION_LOST, CONSISTENCY_NOT_MET */
+  refuseLost(need: Need, head: Revision): void {
+    const { atLeast } = need;
+    if (head < atLeast) throw revisionLost(atLeast, head);
+    if (!this.seemsLost(need)) return;
+    if (!this.#lease.provenSince(need.callStartedAtMs)) throw this.late(need);
+    throw revisionLost(atLeast, head);
   }
 
   /**
@@ -43,12 +53,23 @@ export class Proof {
     if (!need.linearizable && !this.#lease.provenSince(need.sinceMs)) this.#telemetry.add('lease_lapses');
     while (!this.holds(need)) {
       if (this.#tailer.applied < need.atLeast) await this.#reach(need.atLeast, need);
-      else this.refuseLost(need, this.#tailer.applied);
-      const proven = await this.#tailer.proven(need.sinceMs, need).catch((error: unknown) => {
-        throw callerError(error);
-      });
-      if (proven === 'late') throw this.late(need);
+      else if (this.seemsLost(need)) await this.#learnWhetherLost(need);
+      await this.#prove(need.sinceMs, need);
     }
+  }
+
+  /** By the history that the store had after the call began. */
+  async #learnWhetherLost(need: Need): Promise<void> {
+    // As for one beyond the head: no degraded answer would do until then.
+    await this.#prove(need.callStartedAtMs, { ...need, deadlineAtMs: need.callDeadlineAtMs });
+    this.refuseLost(need, this.#tailer.applied);
+  }
+
+  async #prove(sinceMs: number, need: Need): Promise<void> {
+    const proven = await this.#tailer.proven(sinceMs, need).catch((error: unknown) => {
+      throw callerError(error);
+    });
+    if (proven === 'late') throw this.late(need);
   }
 
   late(need: Need): Error {

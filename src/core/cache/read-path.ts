@@ -42,7 +42,7 @@ export class ReadPath {
 
   async get(key: string, consistency: Consistency, call: Call): Promise<Read> {
     const { view, proof, tailer, stalenessMs, telemetry } = this.#options;
-    const need = needOf(consistency, call, stalenessMs, tailer.history);
+    const need = needOf(consistency, call, stalenessMs);
     const entry = view.held(key);
     if (entry !== undefined) {
       if (proof.holds(need)) {
@@ -58,6 +58,7 @@ export class ReadPath {
   async #find(key: string, need: Need): Promise<Read> {
     const { tailer, proof } = this.#options;
     try {
+      if (proof.seemsLost(need)) await proof.establish(need);
       // Known to be away: whoever may take the best known answer need not wait for the next failure.
       if (need.mayDegrade && !tailer.storeReachable && !proof.holds(need)) {
         const known = await this.#degraded(key, need);

@@ -78,7 +78,7 @@ export class WatchSession implements Watch {
     const deadlineAtMs = clock.monotonicMs() + OPENING_MS_MAX;
     const call = { ...this.#call, signal: this.#left.signal, deadlineAtMs };
     // "Now", and what is compacted now, are no earlier than the call.
-    await proof.establish(needOf({ linearizable: true }, call, 0, tailer.history));
+    await proof.establish(needOf({ linearizable: true }, call, 0));
     const obstacle = startRevision === 0n ? undefined : this.#obstacle(startRevision);
     if (obstacle !== undefined && !sendInitial) throw new ParamdError(obstacle);
     if (sendInitial && (startRevision === 0n || obstacle !== undefined)) {

@@ -197,13 +197,14 @@ export class GroupCommit {
     const { store, clock, telemetry, expected, epochResolved } = this.#options;
     const giveUpAtMs = clock.monotonicMs() + RESOLVE_MS_MAX;
     let maybeDone = false;
+    let mayArrive = false;
     for (let epochRetries = 0; ; telemetry.add('write_retries')) {
       const startedAtMs = clock.monotonicMs();
       try {
         const answer = await store.commit(batch, expected());
         telemetry.observe('batch_seconds', (clock.monotonicMs() - startedAtMs) / 1000);
-        if (maybeDone && !isRemembered(batch, answer)) throw new StoreError('ambiguous', 'it may still arrive');
-        return answer;
+        if (!maybeDone || isRemembered(batch, answer)) return answer;
+        mayArrive = true;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         maybeDone ||= error.kind === 'ambiguous';
@@ -215,6 +216,8 @@ export class GroupCommit {
         if (!mayResolve) throw maybeDone ? new StoreError('ambiguous', error.message, { cause: error }) : error;
         await pause(clock, RESEND_PAUSE_MS);
       }
+      // To ask once more would not tell more.
+      if (mayArrive) throw new StoreError('ambiguous', 'what was sent first may still arrive');
     }
   }
 }
@@ -223,8 +226,9 @@ export class GroupCommit {
  * The store remembers what a batch has changed. What was sent before, and is still on its way, finds that and does nothing;
  * of a batch that changed nothing it would be judged anew, whatever its writers had been told.
  */
-function isRemembered({ writes }: Batch, { from, to }: Committed): boolean {
-  return to >= from || writes.every(({ validateOnly }) => validateOnly);
+function isRemembered({ writes }: Batch, { from, to, outcomes }: Committed): boolean {
+  if (to >= from) return true;
+  return outcomes.every((outcome, at) => writes[at]!.validateOnly || (outcome.done && outcome.replayed));
 }
 
 export function unknownOutcome(write: Write): ParamdError {
