@@ -85,6 +85,13 @@ export function tableOf({ mistakes, without }: MistakesReport): string[] {
   return markdownTable([['Mistake', 'Breaks', 'Seeds', 'Caught by'], ...rows, row('(none)', [], without)]);
 }
 
+/** As the formatter of this project would have it: what fits is on one line. */
+function jsonOf(report: MistakesReport): string {
+  const json = JSON.stringify(report, null, 2);
+  const list = /\[\n\s+("[^[\]{}]*")\n\s+\]/g;
+  return `${json.replace(list, (_list, items: string) => `[${items.replace(/\n\s+/g, ' ')}]`)}\n`;
+}
+
 /** @returns the exit code */
 export async function main(parameters: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -105,7 +112,7 @@ export async function main(parameters: readonly string[]): Promise<number> {
     tell: (line) => console.log(line),
   });
   for (const line of ['', ...tableOf(report)]) console.log(line);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (values.json !== undefined) writeFileSync(values.json, jsonOf(report));
   return report.mistakes.every(({ caught }) => caught !== null) && report.without.caught === null ? 0 : 1;
 }
 
