@@ -50,7 +50,7 @@ export class Tailer {
   #changing: Promise<void> | undefined;
   #holeTimer: Timer | undefined;
   #following = false;
-  /** Why the epoch could not be changed, as it was logged last. */
+  /** Why the epoch cannot be changed, once it is logged. */
   #trouble = '';
   #stopped = false;
 
@@ -197,7 +197,10 @@ export class Tailer {
   }
 
   #admitOwn(asked: Asked, head: Head): boolean {
-    if (this.admit(asked, head)) return true;
+    if (this.admit(asked, head)) {
+      this.#trouble = '';
+      return true;
+    }
     if (!this.#log.isOutdated(asked)) this.#changeEpochSoon(head);
     return false;
   }
@@ -363,7 +366,6 @@ export class Tailer {
   async #takeOver(seen: Head): Promise<void> {
     const { store, telemetry } = this.#options;
     const found = await findEpoch(store, seen, this.#log.comparable);
-    this.#trouble = '';
     if (found === undefined) return;
     const { epoch } = found.history;
     const { applied } = this.#log;
