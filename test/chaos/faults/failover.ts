@@ -114,15 +114,14 @@ const comesBack: Fault = {
     const old = await site.postgres.comeBack();
     const [replica] = site.replicas as [SiteReplica];
     let reached = 0;
-    for (const lane of ['reads', 'tailer', 'writes']) {
-      site.tell(`the old primary is back, and new connections for ${lane} lead to it`);
+    for (const lane of ['reads', 'tailer', 'writes', '%']) {
+      site.tell(`the old primary is back, and new connections for ${lane === '%' ? 'everything' : lane} lead to it`);
       replica.links.store.leadNew(old.port);
       await disconnect(site.postgres.url, lane);
       await sleep(scale.ms(5000, 1200));
       reached += await connected(old.url);
       replica.links.store.leadNew(site.postgres.primary.port);
       await disconnect(old.url, '%');
-      // With none of its connections to the primary, a replica could not tell this from a restored backup.
       await eventually(() => isCurrent(replica));
     }
     site.note('connections that led to the old primary', reached, 'count');
