@@ -2,8 +2,10 @@ import type { HostileCase } from './hostile-case.ts';
 
 /** Of docs/hostile-input.md. */
 export function caseTable(cases: readonly HostileCase[]): string {
-  return [...new Set(cases.map(({ group }) => group))].map((group) => groupTable(group, cases)).join('\n');
+  return [...new Set(cases.map(({ group }) => group))].map((group) => groupTable(group, cases)).join('');
 }
+
+const HEADINGS: Readonly<Record<string, string>> = { protobuf: 'Protobuf', requests: 'Requests', floods: 'Floods' };
 
 function groupTable(group: string, cases: readonly HostileCase[]): string {
   const ofGroup = cases.filter((one) => one.group === group);
@@ -16,7 +18,7 @@ function groupTable(group: string, cases: readonly HostileCase[]): string {
     const sent = [...new Set(shared.map(({ sends }) => sends))].join(', ');
     return `| ${[row, String(shared.length), sent, outcomes(shared)].map(cell).join(' | ')} |`;
   });
-  const heading = `\n### ${group[0]!.toUpperCase()}${group.slice(1)}\n`;
+  const heading = `\n### ${HEADINGS[group] ?? group}\n`;
   const count = `${ofGroup.length} cases.\n`;
   return [heading, count, '| Case | Cases | What is sent | What comes of it |', '|---|---|---|---|', ...lines, ''].join(
     '\n',

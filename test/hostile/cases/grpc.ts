@@ -93,9 +93,15 @@ function bodies(): HostileCase[] {
       gzip,
     ),
     ...['br', 'snappy', 'zstd', '__proto__', 'gzip, gzip', ''].map((encoding) =>
-      body(`\`grpc-encoding: ${encoding}\``, 'flagged as compressed', message(bytes, 1), 'UNIMPLEMENTED', {
-        'grpc-encoding': encoding,
-      }),
+      body(
+        encoding === '' ? 'an empty `grpc-encoding`' : `\`grpc-encoding: ${encoding}\``,
+        'flagged as compressed',
+        message(bytes, 1),
+        'UNIMPLEMENTED',
+        {
+          'grpc-encoding': encoding,
+        },
+      ),
     ),
   ];
 }
@@ -156,7 +162,12 @@ function headerCases(): HostileCase[] {
     header('a path of 60 KB', '', {}, 'UNIMPLEMENTED', `/${'x'.repeat(60_000)}`),
     header('a path with control characters', '', {}, PROTOCOL, `${GET_PATH}\u0001`),
     ...['', 'abc', '1', 'S', '1s', '-1S', '1.5S', '123456789S', '1 S', 'x1Sx', '1S, 2S', '0x10S'].map((value) =>
-      header(`\`grpc-timeout: ${value}\``, 'not 1 to 8 digits and a unit', timeout(value), 'INTERNAL'),
+      header(
+        value === '' ? 'an empty `grpc-timeout`' : `\`grpc-timeout: ${value}\``,
+        'not 1 to 8 digits and a unit',
+        timeout(value),
+        'INTERNAL',
+      ),
     ),
     header('`grpc-timeout: 0n`', 'no time at all', timeout('0n'), NO_TIME),
     header('`grpc-timeout: 1n`', 'a nanosecond', timeout('1n'), NO_TIME),
