@@ -7,6 +7,7 @@ import type { FaultResult, Note } from './fault-result.ts';
 import { GROUP_TITLES } from './group-titles.ts';
 import { RESULTS_FILE, type Results, readResults } from './results.ts';
 
+const LINE_CHARACTERS_MAX = 120;
 const PAGE = 'docs/reliability.md';
 const MISTAKES_FILE = 'test/simulation/mistakes/result.json';
 const SIMULATION_FILE = 'test/simulation/result.json';
@@ -27,12 +28,6 @@ interface SimulationResult {
   readonly violations: number;
 }
 
-if (import.meta.main) {
-  if (!existsSync(RESULTS_FILE)) throw new Error(`${RESULTS_FILE} is not there: npm run chaos writes it`);
-  writeFileSync(PAGE, reliabilityPage());
-  console.log(`${PAGE} is written; npm run format puts its tables in order`);
-}
-
 export function reliabilityPage(): string {
   const results = readResults();
   return [
@@ -44,7 +39,7 @@ export function reliabilityPage(): string {
     simulation(read<SimulationResult>(SIMULATION_FILE)),
     mistakes(read<MistakesReport>(MISTAKES_FILE)),
     mended(read<readonly Mended[]>(MENDED_FILE) ?? []),
-    NOT_PROMISED,
+    ['## What is not promised', '', ...NOT_PROMISED.map((entry) => wrapped(`- ${entry}`))].join('\n'),
   ]
     .filter((section) => section !== '')
     .map((section) => `${section}\n`)
@@ -56,12 +51,14 @@ function introduction({ runs }: Results): string {
   const operations = sum(runs, ({ counts }) => counts.reads + counts.writes);
   const events = sum(runs, ({ counts }) => counts.watchEvents);
   const violations = sum(runs, ({ violations: found }) => found);
+  const all = failed === 0 ? 'Every run held' : `${number(held)} of ${number(held + failed)} runs held`;
+  const summary = `What was broken, how often, and what became of the [contract](../README.md#why-to-trust-it).
+${count(held + failed, 'run')} of ${count(faultNames(runs).length, 'fault')}, with ${number(operations)} calls and
+${number(events)} events of watches that were all checked: ${count(violations, 'violation')} of the contract. ${all}
+all that is demanded${notRun === 0 ? '' : `; ${notRun} could not be run on that machine`}.`;
   return `# Reliability
 
-What was broken, how often, and what the [contract](../README.md#why-to-trust-it) did meanwhile. In short:
-${count(held + failed, 'run')} of ${count(faultNames(runs).length, 'fault')} with ${number(operations)} calls and
-${number(events)} events of watches that were all checked, ${count(violations, 'violation')} of the contract;
-${failed === 0 ? 'every run held all that is demanded of it' : `${count(failed, 'run')} did not hold all that is demanded`}${notRun === 0 ? '' : `, ${notRun} could not be run on this machine`}.
+${wrapped(summary)}
 
 How it is known: traffic records every call and every response of a watch on one clock; what really was committed is read
 from PostgreSQL itself, past every replica, also from servers that a failover left behind. A checker that shares no code
@@ -73,30 +70,35 @@ watch has a gap, a double, or a split revision. \`test/history\` is the checker,
 function setting({ begun, ended, commit, machine, node, servers, short, seed, runs }: Results): string {
   const minutes = Math.round((Date.parse(ended) - Date.parse(begun)) / 60_000);
   const rate = runs.map(({ metrics }) => (metrics === undefined ? undefined : ratePerSecond(metrics.baseline)));
-  return `Three replicas, PostgreSQL (\`fsync on\`; where the fault needs them, with standbys) and Valkey (where needed with a
+  const traffic = `Three replicas, PostgreSQL (\`fsync on\`; where the fault needs them, with standbys) and Valkey (where needed with a
 replica), a TCP proxy on every link. Traffic of ${range(rate.filter((each) => each !== undefined))} calls a second before the
 fault, a fifth of them writes, with nine watches, goes on through all of it: gets, batches, lists, linearizable reads,
 staleness bounds, revisions carried from replica to replica, conditions, and retries with request ids. The near caches
-hold fewer parameters than are asked for, so that all three tiers answer.
+hold fewer parameters than are asked for, so that all three tiers answer.`;
+  const judged = `Each run has a quiet ${short ? '1.5' : '10'} s, the fault, and at least ${short ? '2' : '20'} s after healing. Of each is demanded: no
+violation, no exit of a process but the injected ones, no error in a log, no connection or file left open, and
+convergence: within 5 s of healing every replica answers a linearizable read and a write, and every watch is at the head.
+Clients of the traffic go to each replica in turn whatever its state, and do a read once: what a dead or frozen replica is
+asked counts as not served (\`paramd/client\` would ask another one). Converged and p99 are the worst of all runs.`;
+  return `${wrapped(traffic)}
 
 - run: ${begun.slice(0, 10)}, ${minutes} minutes, at commit \`${commit}\`, seed ${seed}${short ? '; the short scale of CI: every fault lasts seconds' : ''}
 - machine: ${machine.processors}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.system}; load, proxies and all servers share it
 - software: Node ${node}, PostgreSQL ${servers?.postgres ?? 'unknown'}, Valkey ${servers?.valkey ?? 'unknown'}
 
-Each run has a quiet ${short ? '1.5' : '10'} s, the fault, and at least ${short ? '2' : '20'} s after healing. Of each is demanded: no violation, no exit
-of a process but the injected ones, no error in a log, no connection or file left open, and convergence: within 5 s of
-healing every replica answers a linearizable read and a write, and every watch is at the head. Clients of the traffic go to
-each replica in turn whatever its state, and do a read once: what a dead or frozen replica is asked counts as not served
-(\`paramd/client\` would ask another one). Converged and p99 are the worst of all runs.`;
+${wrapped(judged)}`;
 }
 
 function faultTables({ runs }: Results): string[] {
-  const groups = [...new Set(runs.map(({ group }) => group))];
+  const groups = Object.keys(GROUP_TITLES).filter((title) => runs.some(({ group }) => group === title));
   return groups.map((group) => {
     const names = faultNames(runs.filter((run) => run.group === group));
     const rows = names.map((name) => faultRow(runs.filter((run) => run.name === name)));
     const also = runs.filter((run) => run.group === group && run.also !== '');
-    const demanded = [...new Set(also.map((run) => `- ${run.name}: ${run.also}`))];
+    const demanded = [...new Set(also.map((run) => run.also))].map((demand) => {
+      const held = faultNames(also.filter((run) => run.also === demand));
+      return wrapped(`- ${held.join('; ')}: ${demand}`);
+    });
     const heading = ['', 'runs held', 'calls', 'events', 'reads served', 'writes served', 'p99 reads', 'converged'];
     return [`### ${GROUP_TITLES[group] ?? group}`, '', ...markdownTable([heading, ...rows]), ...besides(demanded)].join(
       '\n',
@@ -137,11 +139,11 @@ function figures({ runs }: Results): string {
   for (const name of faultNames(runs)) {
     const notes = runs.filter((run) => run.name === name).flatMap((run) => run.notes);
     for (const what of new Set(notes.map((note) => note.name))) {
-      rows.push([`${name}: ${what}`, noted(notes.filter((note) => note.name === what))]);
+      rows.push([name, what, noted(notes.filter((note) => note.name === what))]);
     }
     const longer = runs.find((run) => run.name === name)!.convergence;
     if (longer.reason !== undefined)
-      rows.push([`${name}: convergence allowed`, `${milliseconds(longer.msMax)}: ${longer.reason}`]);
+      rows.push([name, 'convergence allowed', `${milliseconds(longer.msMax)}: ${longer.reason}`]);
   }
   if (rows.length === 0) return '';
   return [
@@ -149,7 +151,7 @@ function figures({ runs }: Results): string {
     '',
     'Least and greatest of all runs:',
     '',
-    ...markdownTable([['', 'measured'], ...rows]),
+    ...markdownTable([['', '', 'measured'], ...rows]),
   ].join('\n');
 }
 
@@ -195,22 +197,31 @@ function mended(all: readonly Mended[]): string {
   return ['## Found and mended', '', ...markdownTable([['What was wrong', 'Found by', 'Commit'], ...rows])].join('\n');
 }
 
-const NOT_PROMISED = `## What is not promised
+/** One entry each. */
+const NOT_PROMISED = [
+  '**An asynchronous failover loses what it loses.** A commit that PostgreSQL acknowledged and the standby never received is gone, and so is the write that paramd acknowledged. What paramd does promise: clients are told (a new epoch, `REVISION_LOST`), no cache keeps a value of the lost future, and no revision is issued twice. Whoever cannot lose a write needs a synchronous standby.',
+  '**An old primary that is not fenced** goes on acknowledging writes to whoever still reaches it. A replica that polls it cannot know of the new one. Staleness bounds hold against the primary that a replica polls (C5): the failover set-up must fence the old one.',
+  "**Clock rates.** The bounds assume that the monotonic clocks of a replica's machine run within 0.1 % of true time. Wall clocks are not relied on.",
+  '**A restored backup** in the same timeline is noticed by the replicas that saw more than it has. One that starts afterwards with nothing in memory cannot know what was lost.',
+  '**What short runs do not show**: leaks slower than a minute, faults that take hours, disks that lie about `fsync`, kernels and machines that fail whole, networks between real machines. All of this ran on one machine, over loopback.',
+  '**A checker of histories finds violations; it does not prove that there can be none.** It says of these runs that nobody was told anything false.',
+];
 
-- **An asynchronous failover loses what it loses.** A commit that PostgreSQL acknowledged and the standby never received is
-  gone, and so is the write that paramd acknowledged. What paramd does promise: it is told (a new epoch, \`REVISION_LOST\`),
-  no cache keeps a value of the lost future, and no revision is issued twice. Whoever cannot lose a write needs a
-  synchronous standby.
-- **An old primary that is not fenced** goes on acknowledging writes to whoever still reaches it. A replica that polls it
-  cannot know of the new one. Staleness bounds hold against the primary that a replica polls (C5): the failover set-up must
-  fence the old one.
-- **Clock rates.** The bounds assume that the monotonic clocks of a replica's machine run within 0.1 % of true time. Wall
-  clocks are not relied on.
-- **A restored backup** in the same timeline is noticed by the replicas that saw more than it has. One that starts
-  afterwards with nothing in memory cannot know what was lost.
-- **What short runs do not show**: leaks slower than a minute, faults that take hours, disks that lie about \`fsync\`, kernels
-  and machines that fail whole, networks between real machines. All of this ran on one machine, over loopback.
-- **A histories' checker finds violations, not their absence.** It says of these runs that nobody was told anything false.`;
+/** Paragraphs and entries of lists as the papers have them. */
+function wrapped(text: string): string {
+  const indent = text.startsWith('- ') ? '  ' : '';
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line.length + 1 + word.length > LINE_CHARACTERS_MAX) {
+      lines.push(line);
+      line = `${indent}${word}`;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line].join('\n');
+}
 
 function outcomes(runs: readonly FaultResult[]): { held: number; failed: number; notRun: number } {
   const of = (wanted: FaultResult['outcome']) => runs.filter(({ outcome }) => outcome === wanted).length;
@@ -267,4 +278,10 @@ function percent(ratio: number): string {
 
 function read<T>(file: string): T | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+}
+
+if (import.meta.main) {
+  if (!existsSync(RESULTS_FILE)) throw new Error(`${RESULTS_FILE} is not there: npm run chaos writes it`);
+  writeFileSync(PAGE, reliabilityPage());
+  console.log(`${PAGE} is written; npm run format puts its tables in order`);
 }

@@ -54,7 +54,7 @@ export function firstColumn(text: string): readonly string[] {
 }
 
 /** Without what the formatter puts into tables to align them. */
-function unpadded(text: string): string {
+export function unpadded(text: string): string {
   return text
     .replaceAll(/^\|.*\|$/gm, (row) =>
       row.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---').replaceAll('| --- ', '|---'),
