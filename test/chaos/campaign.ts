@@ -13,7 +13,7 @@ const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and chec
 
   --only TEXT    only that group, or the faults whose name contains it
   --repeat N     each fault N times (1)
-  --minutes N    again and again, until a round begins after N minutes
+  --minutes N    again and again, as long as a round begins within N minutes
   --short        every fault in seconds, as in CI
   --seed N       decides what the traffic asks for (random)
   --json FILE    where the results go. By default to ${RESULTS_FILE}, if it is all faults at full length;
@@ -22,6 +22,8 @@ const HELP = `npm run chaos -- [options]: breaks what paramd relies on, and chec
   --list         names the faults
 `;
 
+/** As shells tell of Ctrl-C. */
+const INTERRUPTED = 130;
 /** More than that spoils latencies. */
 const PAUSE_TOLD_MS_MIN = 100;
 
@@ -50,19 +52,11 @@ async function main(): Promise<number> {
   if (!(repeat! >= 1) || !(minutes! >= 0) || !Number.isInteger(seed)) return tell(HELP, 2);
 
   const folder = openRunFolder();
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => {
-    tell('ends after this fault; press again to end at once', 0);
-    interrupted.abort();
-  });
+  // The replicas get the signal too, so the fault that is under way tells nothing any more. Results are written already.
+  process.once('SIGINT', () => void folder.close().finally(() => process.exit(INTERRUPTED)));
   try {
     await folder.swept;
-    const failed = await rounds(chosen, {
-      repeat: repeat!,
-      minutes: minutes!,
-      seed: seed!,
-      signal: interrupted.signal,
-    });
+    const failed = await rounds(chosen, { repeat: repeat!, minutes: minutes!, seed: seed! });
     return failed > 0 ? 1 : 0;
   } finally {
     await folder.close();
@@ -79,18 +73,16 @@ interface Rounds {
   readonly repeat: number;
   readonly minutes: number;
   readonly seed: number;
-  readonly signal: AbortSignal;
 }
 
 /** @returns how many runs failed */
-async function rounds(faults: readonly Fault[], { repeat, minutes, seed, signal }: Rounds): Promise<number> {
+async function rounds(faults: readonly Fault[], { repeat, minutes, seed }: Rounds): Promise<number> {
   const scale = values.short ? SHORT : FULL;
   const results = openResults(resultsFile(), { short: values.short, seed, append: values.append });
   const endMs = performance.now() + minutes * 60_000;
   const counts = { held: 0, failed: 0, 'not run': 0 };
   for (let round = 0; round < repeat || performance.now() < endMs; round++) {
     for (const [at, fault] of faults.entries()) {
-      if (signal.aborted) return counts.failed;
       tell(`${round + 1}.${at + 1} of ${faults.length}: ${fault.name}`, 0);
       const options = { scale, seed: seed + round, tell: (line: string) => void tell(`      ${line}`, 0) };
       const { result, servers, evidence } = await runFault(fault, options);
