@@ -195,12 +195,14 @@ export class BatchRead {
 
   /** Everything in one statement, which is one revision by itself. */
   async #readAll(keys: readonly string[], need: Need): Promise<ManyRead> {
-    const { view, reads, proof, clock } = this.#options;
+    const { view, reads, loader, proof, clock } = this.#options;
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
-    const read = await within(reads.read(keys, ANSWER_BYTES_MAX), clock, patience).catch((error: unknown) => {
-      if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
-      throw error;
-    });
+    const read = await loader
+      .inTurn(() => reads.read(keys, ANSWER_BYTES_MAX), patience)
+      .catch((error: unknown) => {
+        if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
+        throw error;
+      });
     if (read === 'late') throw proof.late(need);
     const { head, parameters: found, startedAtMs } = read;
     proof.refuseLost(need, head.revision);

@@ -63,6 +63,8 @@ export class StoreLoader {
   readonly #flights = new Map<string, Flight>();
   /** In the order in which they were asked for. Each has a waiter, so they are as bounded as those. */
   readonly #queue = new Set<Flight>();
+  /** Statements that are none of a flight, and have not begun. */
+  readonly #turns = new Set<() => Promise<void>>();
   #statements = 0;
   #waiters = 0;
 
@@ -72,16 +74,7 @@ export class StoreLoader {
 
   /** @throws StoreError; ParamdError RATE_LIMITED if too many wait */
   async load(key: string, need: LoadNeed, patience: Patience): Promise<Loaded | 'late'> {
-    const { limits } = this.#options;
-    if (this.#waiters >= limits.loadWaitersMax) {
-      throw new ParamdError({
-        reason: 'RATE_LIMITED',
-        limit: 'load_waiters',
-        maximum: limits.loadWaitersMax,
-        retryMs: 100,
-      });
-    }
-    this.#waiters += 1;
+    this.#addWaiter();
     try {
       for (let sinceMs = need.sinceMs; ; sinceMs = need.callStartedAtMs) {
         const flight = this.#join(key, sinceMs);
@@ -92,6 +85,34 @@ export class StoreLoader {
     } finally {
       this.#waiters -= 1;
     }
+  }
+
+  /** A statement that serves one caller alone takes its turn among the loads (C12). @throws as `load` */
+  async inTurn<T>(read: () => Promise<T>, patience: Patience): Promise<T | 'late'> {
+    this.#addWaiter();
+    const done = deferred<T>();
+    const turn = () => read().then(done.resolve, done.reject);
+    this.#turns.add(turn);
+    this.#pump();
+    try {
+      return await within(done.promise, this.#options.clock, patience);
+    } finally {
+      this.#turns.delete(turn);
+      this.#waiters -= 1;
+    }
+  }
+
+  #addWaiter(): void {
+    const { loadWaitersMax } = this.#options.limits;
+    if (this.#waiters >= loadWaitersMax) {
+      throw new ParamdError({
+        reason: 'RATE_LIMITED',
+        limit: 'load_waiters',
+        maximum: loadWaitersMax,
+        retryMs: 100,
+      });
+    }
+    this.#waiters += 1;
   }
 
   async #wait(flight: Flight, patience: Patience): Promise<Loaded | 'late'> {
@@ -122,15 +143,23 @@ export class StoreLoader {
   #pump(): void {
     // Keys asked for in the same tick share a statement.
     queueMicrotask(() => {
-      while (this.#queue.size > 0 && this.#statements < this.#options.limits.loadsConcurrentMax) {
-        const flights = this.#takeFirst();
+      while (this.#statements < this.#options.limits.loadsConcurrentMax) {
+        const next = this.#begin();
+        if (next === undefined) return;
         this.#statements += 1;
-        this.#read(flights).finally(() => {
+        next.finally(() => {
           this.#statements -= 1;
           this.#pump();
         });
       }
     });
+  }
+
+  #begin(): Promise<void> | undefined {
+    const [turn] = this.#turns;
+    if (turn === undefined) return this.#queue.size === 0 ? undefined : this.#read(this.#takeFirst());
+    this.#turns.delete(turn);
+    return turn();
   }
 
   #takeFirst(): readonly Flight[] {
