@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { eventually } from '../e2e/eventually.ts';
@@ -37,7 +37,8 @@ const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65536', MALL
 export async function startVictim(settings: Settings = {}): Promise<Victim> {
   const fleet = await startFleet({ count: 0 });
   try {
-    const file = join(newFolder('hostile'), 'memory.json');
+    const folder = newFolder('hostile');
+    const file = join(folder, 'memory.json');
     const collector = pathToFileURL(join(import.meta.dirname, 'collect.ts')).href;
     const replica = await fleet.spawn({
       NODE_OPTIONS: `--import=${collector}`,
@@ -92,7 +93,10 @@ export async function startVictim(settings: Settings = {}): Promise<Victim> {
         );
         return rows[0]!.state;
       },
-      stop: () => fleet.close(),
+      async stop() {
+        await fleet.close();
+        rmSync(folder, { recursive: true, force: true });
+      },
     };
   } catch (error) {
     await fleet.close();

@@ -465,7 +465,7 @@ function unread(): HostileCase[] {
       name: 'whole large requests',
       sends: '100 writes of 3 MiB at once, each with an invalid key',
       expected: 'INVALID_ARGUMENT or RESOURCE_EXHAUSTED RATE_LIMITED',
-      heldMiBMax: 150,
+      heldMiBMax: 220,
       run: async ({ connect, look }) => {
         const connection = await connect();
         const body = message(
