@@ -180,6 +180,24 @@ describe('group commit', () => {
     expect(batches.every((batch) => batch === batches[0])).to.equal(true);
   });
 
+  it('C8: refuses nothing of a batch whose first sending may still arrive', async () => {
+    const refused = (batch: Batch): Committed => ({
+      outcomes: batch.writes.map((): Outcome => ({ done: false, refusal: { reason: 'REQUEST_ID_REUSED' } })),
+      from: revision + 1n,
+      to: revision,
+      previousBatchId: '',
+      epochId: 'e',
+    });
+    answers.push(() => {
+      throw new StoreError('ambiguous', 'connection lost');
+    });
+    answers.push(refused, refused);
+    const failure = await clock.until(failureOf(submit(['a'])));
+    expect(failure).to.deep.equal({ reason: 'OUTCOME_UNKNOWN', retriable: false });
+    expect(batches).to.have.length(2);
+    expect((await clock.until(submit(['a']))).done).to.equal(false);
+  });
+
   it('a write that was not sent in time is not sent at all', async () => {
     const release = hold();
     const first = submit(['first']);

@@ -108,6 +108,46 @@ describe('the core at its worst moments', () => {
     expect(await cluster.run(one.text('a'))).to.equal('7');
   });
 
+  it('C5: what was read before the machine slept is not taken for current after it', async () => {
+    await cluster.run(one.set('a', '1'));
+    await cluster.clock.advance(10);
+    cluster.valkey.load();
+    cluster.channel.route = () => [];
+    const reached = Promise.withResolvers<void>();
+    const read = Promise.withResolvers<void>();
+    const rest = Promise.withResolvers<void>();
+    let held = false;
+    cluster.delay = (call, phase) => {
+      if (phase !== 'answer') return undefined;
+      if (call === 'readHead' || call === 'readLog') return rest.promise;
+      if (call !== 'read' || held) return undefined;
+      held = true;
+      reached.resolve();
+      return read.promise;
+    };
+    const early = two.text('a');
+    await reached.promise;
+    await cluster.run(one.write([setText('a', '2')]));
+    cluster.clock.jumpWall(60_000);
+    const late = two.text('a', { maxStalenessMs: 400 });
+    await cluster.clock.advance(1);
+    read.resolve();
+    await cluster.clock.advance(1);
+    rest.resolve();
+    expect(await cluster.run(late)).to.equal('2');
+    await cluster.run(early);
+  });
+
+  it('C7: a frozen Valkey does not make an answer late', async () => {
+    await cluster.clock.advance(10);
+    cluster.valkey.mode = 'frozen';
+    cluster.store.fail('hang');
+    const startedAtMs = cluster.clock.monotonicMs();
+    const failure = await cluster.run(failureOf(two.get('a', {}, { deadlineAtMs: startedAtMs + 70 })));
+    expect(failure.reason).to.be.oneOf(['STORE_UNREACHABLE', 'CONSISTENCY_NOT_MET']);
+    expect(cluster.clock.monotonicMs() - startedAtMs).to.be.lessThan(75);
+  });
+
   it('C1: a read joins no load that began before a change of labels on its replica', async () => {
     await cluster.run(one.set('a', 'x'));
     await cluster.clock.advance(10);
