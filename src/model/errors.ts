@@ -50,11 +50,17 @@ export interface Freshness {
   readonly degraded: boolean;
 }
 
-/** Thrown through core; what is not a ParamdError is a defect and becomes INTERNAL / UNFORESEEN. */
+/**
+ * Thrown through core; what is not a ParamdError is a defect and becomes INTERNAL / UNFORESEEN. It has no stack: it is an
+ * answer, nobody looks where it was made, and under overload a sixth of all time went into finding that out.
+ */
 export class ParamdError extends Error {
   readonly failure: Failure;
   constructor(failure: Failure, options?: ErrorOptions) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(failure.reason, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ParamdError';
     this.failure = failure;
   }
