@@ -40,6 +40,7 @@ export const slowWatchers = judged({
     await eventually(async () => (await replica.metric('paramd_watchers')) >= watchersBefore + SLOW);
     const beside = await measured(writer, replica, lastMs);
     mustBeFelt(beside.bytes > 2 * QUEUE_BYTES_MAX, `only ${beside.bytes} bytes were written`);
+    mustBeFelt(beside.queuedBytes > 0, 'nothing was ever queued');
     mustBeFelt(
       slow.every(({ revisions }) => revisions.length === 0),
       'a slow watcher took something',
@@ -104,19 +105,25 @@ async function measured(writer: SiteReplica, replica: SiteReplica, lastMs: numbe
   return { reads: p99(reads), deliveries: p99(deliveries), revisions, bytes, queuedBytes };
 }
 
+/** Half of them take nothing from the beginning; the others begin, are fed live, and stop to read. */
 function openSlow(port: number): Slow[] {
   const request = WatchRequest.encode(WatchRequest.fromPartial({ prefixes: [PREFIX] })).finish();
-  return Array.from({ length: SLOW }, () => {
-    const session = openSession(port, 0);
+  return Array.from({ length: SLOW }, (_, at) => {
+    const shut = at % 2 === 0;
+    const session = openSession(port, shut ? 0 : undefined);
     const stream = startCall(session, WATCH_PATH, request);
     const revisions: bigint[] = [];
+    let begun = false;
     onMessages(stream, (message) => {
       for (const { revision } of WatchResponse.decode(message).events) {
         if (revision !== revisions.at(-1)) revisions.push(revision);
       }
+      if (!shut && !begun) stream.pause();
+      begun = true;
     });
     stream.once('close', () => session.close());
-    return { revisions, takeAll: () => session.settings({ initialWindowSize: 1 << 20 }) };
+    const takeAll = () => (shut ? session.settings({ initialWindowSize: 1 << 20 }) : void stream.resume());
+    return { revisions, takeAll };
   });
 }
 
