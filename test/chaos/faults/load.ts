@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../e2e/eventually.ts';
+import { setOf, text } from '../../e2e/rpc.ts';
+import type { Fault } from '../fault.ts';
+import { type LoadProcess, startLoad } from '../load-process.ts';
+import type { OpenLoopTold, OpenLoopWork } from '../open-loop.ts';
+import { mustBeFelt } from './demands.ts';
+import { judged } from './judged.ts';
+
+const PREFIX = 'fault:load:';
+/** Of a batch and of a listing: so much that the replica, and not the one that asks, is what cannot keep up. */
+const KEYS = 900;
+/** Of one commit. */
+const OPERATIONS = 300;
+const RATES = [100, 200, 300, 450, 600, 800, 1000, 1300, 1600, 2000];
+const STEP_MS = 2000;
+/** From what is offered, when more would not get through. */
+const KEPT_UP_SHARE = 0.9;
+const OVERLOAD = 5;
+const GOODPUT_MIN = 0.9;
+const NORMAL_MS_MAX = 10_000;
+
+type Load = LoadProcess<OpenLoopTold>;
+
+/** One replica; calls of all kinds with deadlines and retries arrive at five times the rate that it can answer. */
+const overload = judged({
+  name: '5 × overload with retries',
+  group: 'load',
+  // What is asked for fits into memory, as it does where many ask for the same.
+  site: { settings: { PARAMD_NEAR_CACHE_ENTRIES: '100000' } },
+  async inject(site, scale, demand) {
+    const replica = site.replicas[0]!;
+    for (let from = 0; from < KEYS; from += OPERATIONS) {
+      const operations = Array.from({ length: OPERATIONS }, (_, at) => setOf(`${PREFIX}${from + at}`, text('x')));
+      await replica.direct.commit({ operations });
+    }
+    const port = Number(replica.direct.target.split(':')[1]);
+    const work: OpenLoopWork = { port, prefix: PREFIX, keys: KEYS };
+    const load = startLoad<OpenLoopTold>('open-loop.ts', work);
+    try {
+      await load.until(() => true);
+      const peak = await peakOf(load);
+      site.note('peak', peak, 'count');
+      const normal = peak / 2;
+      load.send({ perSecond: peak * OVERLOAD });
+      await sleep(STEP_MS);
+      const under = await perSecond(load, scale.ms(20_000, 4000));
+      mustBeFelt(under.offered > peak * (OVERLOAD - 1), `only ${under.offered.toFixed(0)}/s could be offered`);
+      site.note('goodput under overload, to the peak', under.good / peak, 'ratio');
+      demand(
+        under.good >= peak * GOODPUT_MIN,
+        `goodput ${under.good.toFixed(0)}/s under overload, less than ${GOODPUT_MIN} of the peak ${peak.toFixed(0)}/s`,
+      );
+      load.send({ perSecond: normal });
+      const backMs = await eventually(async () => {
+        const now = await perSecond(load, 500);
+        return now.good >= normal * KEPT_UP_SHARE && now.p99Ms < STEP_MS / 4;
+      }, NORMAL_MS_MAX * 2).catch(() => Number.POSITIVE_INFINITY);
+      site.note('normal again', backMs, 'ms');
+      demand(backMs <= NORMAL_MS_MAX, `normal again after ${backMs.toFixed(0)} ms, more than ${NORMAL_MS_MAX}`);
+    } finally {
+      await load.stop();
+    }
+  },
+});
+
+/** Rises until more does not get through, and lets what is left of it go. @returns operations per second */
+async function peakOf(load: Load): Promise<number> {
+  let peak = 0;
+  for (const rate of RATES) {
+    load.send({ perSecond: rate });
+    const { good } = await perSecond(load, STEP_MS);
+    peak = Math.max(peak, good);
+    if (good < rate * KEPT_UP_SHARE) break;
+  }
+  load.send({ perSecond: peak / 5 });
+  await sleep(2 * STEP_MS);
+  return peak;
+}
+
+async function perSecond(load: Load, lastMs: number) {
+  const before = load.told!;
+  const startedAtMs = performance.now();
+  await sleep(lastMs);
+  const after = load.told!;
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  return {
+    offered: (after.offered - before.offered) / seconds,
+    good: (after.good - before.good) / seconds,
+    p99Ms: after.p99Ms,
+  };
+}
+
+export const loadFaults: readonly Fault[] = [overload];

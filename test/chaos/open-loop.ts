@@ -1,0 +1,143 @@
+// Calls that arrive at a rate whatever becomes of them, with deadlines and retries, as from many clients that do not know
+// of each other. The rate is told by whoever started this.
+import { constants } from 'node:http2';
+import {
+  BatchGetParametersRequest,
+  GetParameterRequest,
+  ListParametersRequest,
+  SetParameterRequest,
+} from '../../gen/parameter/v1/parameter_service.ts';
+import { text } from '../e2e/rpc.ts';
+import { loadWork } from './load-process.ts';
+import { openSession, startCall } from './raw-grpc.ts';
+
+export interface OpenLoopWork {
+  readonly port: number;
+  /** Keys below it: as many as a batch asks for. */
+  readonly prefix: string;
+  readonly keys: number;
+}
+
+/** Since the beginning. */
+export interface OpenLoopTold {
+  readonly offered: number;
+  /** Operations that succeeded in time. */
+  readonly good: number;
+  /** Attempts, by what became of them. */
+  readonly attempts: Readonly<Record<string, number>>;
+  /** Of the newest thousand that succeeded. */
+  readonly p99Ms: number;
+}
+
+const CONNECTIONS = 16;
+const ATTEMPT_MS = 1000;
+const ATTEMPTS_MAX = 3;
+const BACKOFF_MS = 500;
+/** Of operations that are under way; what comes on top is offered and lost, so that this process is bounded. */
+const UNDER_WAY_MAX = 30_000;
+const TICK_MS = 5;
+const TELL_MS = 50;
+const RETRIED: readonly string[] = ['8', '14', 'late', 'broken'];
+const SERVICE = '/parameter.v1.ParameterService/';
+
+const { work, tell } = loadWork<OpenLoopWork>();
+const keys = Array.from({ length: work.keys }, (_, at) => `${work.prefix}${at}`);
+const sessions = Array.from({ length: CONNECTIONS }, () => openSession(work.port));
+const attempts: Record<string, number> = {};
+const times: number[] = [];
+let perSecond = 0;
+let offered = 0;
+let underWay = 0;
+let good = 0;
+let due = 0;
+
+interface Asked {
+  readonly path: string;
+  readonly request: Uint8Array;
+}
+
+const GETS = keys.map((key) => ({
+  path: `${SERVICE}GetParameter`,
+  request: GetParameterRequest.encode(GetParameterRequest.fromPartial({ key })).finish(),
+}));
+const BATCH = {
+  path: `${SERVICE}BatchGetParameters`,
+  request: BatchGetParametersRequest.encode(BatchGetParametersRequest.fromPartial({ keys })).finish(),
+};
+const LIST = {
+  path: `${SERVICE}ListParameters`,
+  request: ListParametersRequest.encode(
+    ListParametersRequest.fromPartial({ prefix: work.prefix, pageSize: work.keys }),
+  ).finish(),
+};
+
+function next(turn: number): Asked {
+  if (turn % 10 === 3 || turn % 10 === 8) return BATCH;
+  if (turn % 10 === 5) return LIST;
+  if (turn % 10 !== 7) return GETS[turn % GETS.length]!;
+  const set = { key: keys[turn % keys.length]!, value: text(`${turn}`), requestId: `open-loop-${process.pid}-${turn}` };
+  return {
+    path: `${SERVICE}SetParameter`,
+    request: SetParameterRequest.encode(SetParameterRequest.fromPartial(set as never)).finish(),
+  };
+}
+
+async function operate(turn: number): Promise<void> {
+  const asked = next(turn);
+  const startedMs = performance.now();
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await attemptOnce(turn + attempt, asked);
+    attempts[outcome] = (attempts[outcome] ?? 0) + 1;
+    if (outcome === '0') {
+      good++;
+      times.push(performance.now() - startedMs);
+      if (times.length > 1000) times.shift();
+      return;
+    }
+    if (attempt === ATTEMPTS_MAX || !RETRIED.includes(outcome)) return;
+    await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS * 2 ** attempt * (0.5 + Math.random())));
+  }
+}
+
+/** @returns grpc-status, "late" or "broken" */
+function attemptOnce(turn: number, { path, request }: Asked): Promise<string> {
+  const at = turn % CONNECTIONS;
+  if (sessions[at]!.closed || sessions[at]!.destroyed) sessions[at] = openSession(work.port);
+  const stream = startCall(sessions[at]!, path, request, ATTEMPT_MS);
+  return new Promise((resolve) => {
+    let status: string | undefined;
+    const late = setTimeout(() => {
+      status ??= 'late';
+      stream.close(constants.NGHTTP2_CANCEL);
+    }, ATTEMPT_MS);
+    const note = (headers: Record<string, unknown>) => {
+      status ??= headers['grpc-status'] as string | undefined;
+    };
+    stream.on('response', note).on('trailers', note);
+    stream.once('close', () => {
+      clearTimeout(late);
+      resolve(status ?? 'broken');
+    });
+    stream.resume();
+  });
+}
+
+process.on('message', (word: { readonly perSecond: number }) => {
+  perSecond = word.perSecond;
+});
+let lastMs = performance.now();
+setInterval(() => {
+  const nowMs = performance.now();
+  due += ((nowMs - lastMs) * perSecond) / 1000;
+  lastMs = nowMs;
+  while (offered < due) {
+    const turn = offered++;
+    if (underWay >= UNDER_WAY_MAX) continue;
+    underWay++;
+    void operate(turn).finally(() => underWay--);
+  }
+}, TICK_MS);
+setInterval(() => {
+  const p99Ms = times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)] ?? Number.NaN;
+  tell({ offered, good, attempts, p99Ms } satisfies OpenLoopTold);
+}, TELL_MS);
