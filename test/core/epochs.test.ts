@@ -110,6 +110,23 @@ describe('epochs', () => {
     });
   }
 
+  it('C10: a snapshot that a failover lost while it was sent is told as lost, and no change is sent after it', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(10);
+    const reader = two.watch({ sendInitial: true });
+    reader.pause();
+    await cluster.clock.advance(10);
+    expect(reader.kinds).to.deep.equal(['initial']);
+    cluster.store.crash({ loseAfter: 7n });
+    cluster.store.setIncarnation('after-failover');
+    await cluster.clock.advance(2_000);
+    reader.resume();
+    await cluster.run(one.set('b', 'x'));
+    await cluster.clock.advance(1_000);
+    expect(reader.failure?.failure.reason).to.equal('REVISION_LOST');
+    expect(reader.changes).to.deep.equal([]);
+  });
+
   it('a failover that lost nothing costs nothing but the caches', async () => {
     const reader = two.watch({});
     await cluster.clock.advance(1);
@@ -148,6 +165,22 @@ describe('epochs', () => {
       expect(cluster.clock.monotonicMs() - crashedAtMs).to.be.lessThan(500);
       await cluster.clock.advance(13);
     }
+  });
+
+  it('C9: no epoch begins because the machine slept over the answer to a head read', async () => {
+    await cluster.run(one.set('a', '1'));
+    const { reached, release } = cluster.hold('readHead', 'answer');
+    const reading = one.text('a', { linearizable: true });
+    await cluster.run(reached);
+    const { revision } = await cluster.run(two.set('b', '2'));
+    await cluster.clock.advance(5);
+    expect(one.core.status().applied).to.equal(revision);
+    cluster.clock.jumpWall(20_000);
+    release();
+    expect(await cluster.run(reading)).to.equal('1');
+    await cluster.clock.advance(1_000);
+    expect(cluster.store.knownEpochs).to.have.length(1);
+    expect(await cluster.run(one.text('b', { atLeastRevision: revision }))).to.equal('2');
   });
 
   it('a replica that slept longer than history is kept starts again', async () => {

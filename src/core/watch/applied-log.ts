@@ -110,9 +110,12 @@ export class AppliedLog {
     };
   }
 
-  /** Was it asked before the present history was? Then it would look like a store that has lost it. */
+  /**
+   * Was it asked before the present history was, or before the machine slept? Meanwhile announcements may have been applied
+   * that it does not know of: it would look like a store that has lost them.
+   */
   isOutdated(asked: Asked): boolean {
-    return asked.turns !== this.#turns;
+    return asked.turns !== this.#turns || this.#lease.sleptSince(asked.start);
   }
 
   /** Does the answer come from the history that is applied? */

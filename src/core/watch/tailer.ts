@@ -177,7 +177,6 @@ export class Tailer {
   admit(asked: Asked, head: Head): boolean {
     this.#reachable = true;
     if (this.#log.isOutdated(asked)) return false;
-    if (this.#options.lease.sleptSince(asked.start)) return false;
     if (!this.#log.isOurs(asked, head) || !this.#log.observe(asked, head)) return false;
     if (head.revision > this.#log.applied) this.#expectHole();
     return true;
