@@ -65,9 +65,13 @@ export const compactedUnderWatches = judged({
 
 /** Some megabytes of changes. @returns their revisions */
 async function writeHistory({ direct }: SiteReplica, commits: number): Promise<bigint[]> {
-  const operations = Array.from({ length: VALUES }, (_, at) => setOf(`${PREFIX}${at}`, text('x'.repeat(VALUE_BYTES))));
   const revisions: bigint[] = [];
-  for (let commit = 0; commit < commits; commit++) revisions.push((await direct.commit({ operations })).revision);
+  for (let commit = 0; commit < commits; commit++) {
+    // No two writes of a run share a value.
+    const value = text(`${performance.now()} ${'x'.repeat(VALUE_BYTES)}`);
+    const operations = Array.from({ length: VALUES }, (_, at) => setOf(`${PREFIX}${at}`, value));
+    revisions.push((await direct.commit({ operations })).revision);
+  }
   return revisions;
 }
 

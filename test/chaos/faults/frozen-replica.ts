@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { msOfDuration } from '../../../src/client/duration.ts';
 import type { ParamdRpcError } from '../../../src/client/rpc-error.ts';
 import { repeating } from '../../e2e/eventually.ts';
-import { consistency, int, intOf } from '../../e2e/rpc.ts';
+import { consistency, text, textOf } from '../../e2e/rpc.ts';
 import type { SiteReplica } from '../site.ts';
 import { mustBeFelt } from './demands.ts';
 import { judged } from './judged.ts';
@@ -38,7 +38,7 @@ export const frozen = judged({
     const [awake, sleeper] = site.replicas as [SiteReplica, SiteReplica];
     const acknowledged: { readonly value: number; readonly atMs: number }[] = [];
     const counting = repeating(async (count) => {
-      await awake.direct.set({ key: KEY, value: int(count) });
+      await awake.direct.set({ key: KEY, value: text(`${count}`) });
       acknowledged.push({ value: count, atMs: site.nowMs() });
     });
     const answers: Promise<Answer>[] = [];
@@ -101,7 +101,7 @@ async function answerOf(
     startedAtMs,
     endedAtMs: nowMs(),
     boundMs: linearizable ? 0 : boundMs,
-    value: failed ? undefined : intOf(answer.parameter),
+    value: failed ? undefined : Number(textOf(answer.parameter)),
     degraded: !failed && answer.freshness!.degraded,
     ageMs: failed ? Number.POSITIVE_INFINITY : msOfDuration(answer.freshness!.stalenessBound!),
   };

@@ -24,6 +24,7 @@ const SHORT = { ratio: 3, grainMs: 20 };
 interface Slow {
   readonly revisions: bigint[];
   takeAll(): void;
+  leave(): void;
 }
 
 /** The same load of changes twice: without slow watchers, and with them. */
@@ -62,7 +63,8 @@ export const slowWatchers = judged({
     const tookMs = await eventually(caughtUp, CATCH_UP_MS_MAX).catch(() => Number.POSITIVE_INFINITY);
     demand(tookMs <= CATCH_UP_MS_MAX, 'C11: not all slow watchers caught up');
     site.note('slow watchers caught up', tookMs, 'ms');
-    for (const { revisions } of slow) {
+    for (const { revisions, leave } of slow) {
+      leave();
       const missed = beside.revisions.filter((revision) => !revisions.includes(revision)).length;
       demand(missed === 0 && isAscending(revisions), `C10: a slow watcher missed ${missed} revisions`);
     }
@@ -87,11 +89,12 @@ async function measured(writer: SiteReplica, replica: SiteReplica, lastMs: numbe
     queuedBytes = Math.max(queuedBytes, await replica.metric('paramd_watch_queue_bytes'));
     await sleep(20);
   });
-  const value = text('x'.repeat(VALUE_BYTES));
-  const operations = Array.from({ length: VALUES }, (_, at) => setOf(`${PREFIX}${at}`, value));
   const untilMs = performance.now() + lastMs;
   while (performance.now() < untilMs) {
     const startedAtMs = performance.now();
+    // No two writes of a run share a value.
+    const value = text(`${startedAtMs} ${'x'.repeat(VALUE_BYTES)}`);
+    const operations = Array.from({ length: VALUES }, (_, at) => setOf(`${PREFIX}${at}`, value));
     const { revision } = await writer.direct.commit({ operations });
     committed.set(revision, startedAtMs);
     await quick.reached(revision);
@@ -123,7 +126,7 @@ function openSlow(port: number): Slow[] {
     });
     stream.once('close', () => session.close());
     const takeAll = () => (shut ? session.settings({ initialWindowSize: 1 << 20 }) : void stream.resume());
-    return { revisions, takeAll };
+    return { revisions, takeAll, leave: () => session.destroy() };
   });
 }
 

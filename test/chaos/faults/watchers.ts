@@ -138,7 +138,8 @@ function collect(client: ReturnType<typeof connect>, prefix: string) {
 async function writeOn({ direct }: Site['replicas'][number], prefix: string, count: number): Promise<bigint> {
   let revision = 0n;
   for (let write = 0; write < count; write++) {
-    revision = (await direct.set({ key: `${prefix}${write}`, value: text('x') })).parameter!.revision;
+    const value = text(`${performance.now()}`);
+    revision = (await direct.set({ key: `${prefix}${write}`, value })).parameter!.revision;
     await sleep(20);
   }
   return revision;
