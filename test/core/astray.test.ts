@@ -85,6 +85,20 @@ describe('connections that lead to a former primary', () => {
     expect(cluster.store.knownEpochs.length).to.equal(3);
   });
 
+  it('C9: for reads since before an earlier failover: nothing that the primary has is declared lost', async () => {
+    const { revision } = await cluster.run(two.set('b', 'kept'));
+    await cluster.clock.advance(2_000);
+    const watch = one.watch({});
+    await cluster.clock.advance(50);
+    one.gate.astray = { calls: new Set(LANES.reads), to: former };
+    cluster.store.setIncarnation('memory/00000003');
+    await cluster.run(two.set('b', 'next'));
+    await cluster.clock.advance(2_000);
+    expect(cluster.store.knownEpochs.at(-1)).to.include({ number: 2n, lostAfter: revision });
+    expect(watch.failure).to.equal(undefined);
+    expect(watch.changes).to.have.length(1);
+  });
+
   it('C2: a replica that follows another standby, promoted apart, does not take for lost what it has not heard of', async () => {
     const standbys = ['memory/00000003', 'memory/00000004'].map((incarnation) =>
       cluster.store.copy({ ...options(), incarnation }, cluster.store.log.at(-1)!.revision),

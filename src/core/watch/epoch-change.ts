@@ -1,14 +1,11 @@
-import type { Epoch, Head, Revision } from '../../model/revision.ts';
+import type { Head, Revision } from '../../model/revision.ts';
 import { type Store, StoreError } from '../../ports/store.ts';
 import { History } from '../history.ts';
-import { type AppliedBatch, commonRevision } from './divergence.ts';
+import { commonRevision, serversDiffer, type Trail } from './divergence.ts';
 
 /** What a replica has applied, as far as it can compare. */
-export interface Comparable {
-  readonly epoch: Epoch;
+export interface Comparable extends Trail {
   readonly applied: Revision;
-  /** Oldest first. */
-  readonly recent: readonly AppliedBatch[];
 }
 
 export interface FoundEpoch {
@@ -36,7 +33,7 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
       `${seen.incarnation} answered, a primary before ${former.incarnation}; if it was restored, begin an epoch by hand and restart`,
     );
   }
-  const common = await commonRevision(store, seen, log.recent);
+  const common = await commonRevision(store, seen, log);
   const diverged = common < log.applied;
   const isNext = seen.epoch.id !== former.id;
   const isOlder = isNext && seen.epoch.number < former.number;
@@ -50,9 +47,7 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
   const epochs = await store.epochs();
   const history = new History(epochs);
   if (history.epoch.id === former.id) return undefined;
-  if (history.epoch.id !== head.epoch.id) {
-    throw new StoreError('epoch-changed', 'connections lead to servers in different epochs');
-  }
+  if (history.epoch.id !== head.epoch.id) throw serversDiffer();
   const foreign = !epochs.some((epoch) => epoch.id === former.id);
   // Its beginning too: it stands for all that the other epoch went on from.
   const isLost = (revision: Revision) => history.isLost(revision) || (foreign && revision >= former.startRevision - 1n);
