@@ -162,6 +162,15 @@ describe('the lease', () => {
     expect(lease.advance(6n, 'other')).to.equal(false);
   });
 
+  it('C5: void, it is not proven by what was asked before', () => {
+    const lease = new Lease(new VirtualClock());
+    lease.observe(lease.mark(), head(5n), 5n, 'b5');
+    lease.observe(lease.mark(), head(9n), 5n, 'b5');
+    lease.void();
+    lease.advance(20n, 'b20');
+    expect(lease.ageMs()).to.equal(Number.POSITIVE_INFINITY);
+  });
+
   it('a wall clock that is set back extends nothing', () => {
     const clock = new VirtualClock();
     const lease = new Lease(clock);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { StoreError } from '../../src/ports/store.ts';
 import { Cluster, failureOf, type Replica, setText, textOf } from './cluster.ts';
 
 const LABELS_ONLY = {
@@ -380,6 +381,80 @@ describe('the core at its worst moments', () => {
     expect((await cluster.run(single)).freshness.degraded).to.equal(true);
     expect((await cluster.run(many)).freshness.degraded).to.equal(true);
     expect(cluster.clock.monotonicMs() - startedAtMs).to.be.below(600);
+  });
+
+  it('C2, C7: what is found to be lost while Valkey is asked is not reflected by a degraded answer', async () => {
+    for (let at = 1; at <= 10; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(10);
+    for (const { gate } of [one, two]) gate.close();
+    cluster.store.crash({ loseAfter: 7n });
+    const stranger = await cluster.addReplica({ nearCacheEntriesMax: 1 });
+    for (let at = 8; at <= 10; at++) await cluster.run(stranger.set('a', `other ${at}`));
+    cluster.store.setIncarnation('after-failover');
+    await cluster.clock.advance(3_000);
+    await cluster.run(stranger.set('b', 'x'));
+    // Of the two the near cache holds one: the other is in the shared cache alone.
+    for (const key of ['a', 'b']) await cluster.run(stranger.get(key));
+    cluster.store.fail('unreachable');
+    await cluster.clock.advance(1_200);
+    expect(stranger.core.status().storeReachable).to.equal(false);
+    const hold = cluster.valkey.hold('get-answer', 'a');
+    const read = failureOf(stranger.get('a', { atLeastRevision: 9n }));
+    await hold.reached;
+    cluster.store.fail('none');
+    for (const { gate } of [one, two]) gate.open();
+    await cluster.clock.advance(3_000);
+    expect(cluster.store.knownEpochs.at(-1)?.lostAfter).to.equal(7n);
+    hold.release();
+    expect((await cluster.run(read)).reason).to.equal('REVISION_LOST');
+  });
+
+  it('C1: a reader that comes too late for a load is answered by the next one, at once', async () => {
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(10);
+    cluster.valkey.load();
+    const hold = cluster.hold('read', 'answer');
+    const early = two.get('a');
+    await hold.reached;
+    await cluster.clock.advance(1);
+    const startedAtMs = cluster.clock.monotonicMs();
+    const late = two.get('a', { linearizable: true });
+    await cluster.clock.advance(1);
+    const loads = two.telemetry.total('store_loads');
+    hold.release();
+    await cluster.run(early);
+    expect((await cluster.run(late)).freshness.servedFrom).to.equal('store');
+    expect(cluster.clock.monotonicMs() - startedAtMs).to.be.below(5);
+    expect(two.telemetry.total('store_loads') - loads).to.equal(1);
+  });
+
+  it('C1: a write that is repeated keeps its key from the caches for milliseconds, though nothing announces it', async () => {
+    const behind = await cluster.addReplica({ pollIntervalMs: 60_000, idlePollIntervalMs: 60_000 });
+    await cluster.clock.advance(100);
+    cluster.channel.route = () => [];
+    for (const replica of [one, behind]) await cluster.run(replica.set('a', 'x', { requestId: 'r' }));
+    expect(behind.core.status().applied).to.equal(0n);
+    await cluster.clock.advance(15);
+    expect(behind.core.status().applied).to.equal(1n);
+    expect(textOf((await cluster.run(behind.get('a'))).parameter)).to.equal('x');
+    expect((await cluster.run(behind.get('a'))).freshness.servedFrom).to.equal('near-cache');
+    expect(behind.telemetry.total('store_loads')).to.equal(0);
+  });
+
+  it('C7: while the epoch cannot be changed nothing is known of an age, and no answer is given', async () => {
+    await cluster.run(one.set('a', 'x'));
+    expect(await cluster.run(two.text('a'))).to.equal('x');
+    cluster.delay = (call) =>
+      call === 'startEpoch' ? Promise.reject(new StoreError('unreachable', 'away')) : undefined;
+    cluster.store.setIncarnation('after-failover');
+    await cluster.clock.advance(1_500);
+    cluster.store.fail('unreachable');
+    await cluster.clock.advance(1_500);
+    expect(two.core.status()).to.include({ storeReachable: false, freshnessAgeMs: Number.POSITIVE_INFINITY });
+    const consistency = { linearizable: false };
+    const many = failureOf(two.core.getMany(['a'], consistency, two.call()));
+    expect((await cluster.run(many)).reason).to.equal('STORE_UNREACHABLE');
+    expect((await cluster.run(failureOf(two.get('a')))).reason).to.equal('STORE_UNREACHABLE');
   });
 
   it('without a bus a write reads no log', async () => {
