@@ -41,6 +41,19 @@ describe('announcements', () => {
     expect(reader.changes).to.deep.equal(['1 put a=1', '2 put a=2', '3 put a=3', '4 put a=4']);
   });
 
+  it('that came too early are applied as soon as the missing one is there, and no log is read for them', async () => {
+    const delays = [8, 3, 2, 1];
+    cluster.channel.route = () => [delays.shift() ?? 0];
+    await cluster.clock.advance(1_500);
+    const reads = two.telemetry.total('log_reads');
+    for (let at = 1; at <= 4; at++) await cluster.run(one.set('a', String(at)));
+    await cluster.clock.advance(5);
+    expect(two.core.status().applied).to.equal(0n);
+    await cluster.clock.advance(4);
+    expect(two.core.status().applied).to.equal(4n);
+    expect(two.telemetry.total('log_reads')).to.equal(reads);
+  });
+
   it('that never come are repaired from the log, and the bus is suspected', async () => {
     await cluster.run(two.get('a'));
     cluster.channel.route = () => [];
