@@ -34,8 +34,8 @@ export interface Store {
    * @param seen what made the caller ask for it; a server of which it cannot be begins none
    */
   startEpoch(expected: Epoch, lostAfter: Revision, seen?: Head): Promise<Head>;
-  /** What had this head came from a server that is not the primary: the connection to it is not used again. */
-  forsake?(head: Head): void;
+  /** What had this head, or these epochs, came from a server that is not the primary: the connection is not used again. */
+  forsake?(told: Head | readonly Epoch[]): void;
   /** Housekeeping, run by jobs. */
   readonly upkeep: StoreUpkeep;
   close(): Promise<void>;

@@ -85,6 +85,39 @@ describe('connections that lead to a former primary', () => {
     expect(cluster.store.knownEpochs.length).to.equal(3);
   });
 
+  for (const lane of ['tailer', 'writes', 'reads']) {
+    it(`C5: for ${lane} since before the failover: they are left once another connection or replica tells`, async () => {
+      await cluster.run(one.text('a'));
+      const { epoch } = cluster.store.head;
+      const to = cluster.store.copy({ ...options(), incarnation: epoch.incarnation }, cluster.store.head.revision);
+      one.gate.astray = { calls: new Set(LANES[lane]), to, once: true };
+      cluster.store.setIncarnation('memory/00000003');
+      await cluster.run(two.set('a', 'new'));
+      await cluster.clock.advance(1_000);
+      if (lane === 'reads') await cluster.run(one.text('missing'));
+      expect(one.gate.astray, 'still there').to.equal(undefined);
+      await cluster.clock.advance(1_000);
+      const { parameter, freshness } = await cluster.run(one.get('a'));
+      expect([textOf(parameter), freshness.degraded]).to.deep.equal(['new', false]);
+      const { revision } = await cluster.run(one.set('a', 'newer'));
+      expect(cluster.store.log.at(-1)!.revision).to.equal(revision);
+      expect(to.knownEpochs.at(-1)!.id).to.equal(epoch.id);
+    });
+  }
+
+  it('C5: for a tailer whose replica hears no other: it is left once a read tells', async () => {
+    await cluster.run(one.text('a'));
+    const { epoch, revision } = cluster.store.head;
+    const to = cluster.store.copy({ ...options(), incarnation: epoch.incarnation }, revision);
+    one.gate.astray = { calls: new Set(LANES.tailer), to, once: true };
+    cluster.channel.route = () => [];
+    cluster.store.setIncarnation('memory/00000003');
+    await cluster.run(two.set('a', 'new'));
+    await cluster.clock.advance(1_000);
+    expect(await cluster.run(one.text('missing'))).to.equal(undefined);
+    expect(await cluster.run(one.text('a'))).to.equal('new');
+  });
+
   it('C9: for reads since before an earlier failover: nothing that the primary has is declared lost', async () => {
     const { revision } = await cluster.run(two.set('b', 'kept'));
     await cluster.clock.advance(2_000);

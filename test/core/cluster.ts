@@ -190,8 +190,9 @@ export function textOfParameter(parameter: Parameter | undefined): string | unde
 
 /** Holds what one replica sends to the store, as if the process slept. */
 export class Gate {
-  /** Calls whose connections have gone astray, and the server that they lead to. */
-  astray: { readonly calls: ReadonlySet<StoreCall>; readonly to: MemoryStore } | undefined;
+  /** Calls whose connections have gone astray, and the server that they lead to; for ever, or until one is forsaken. */
+  astray: { readonly calls: ReadonlySet<StoreCall>; readonly to: MemoryStore; readonly once?: boolean } | undefined;
+  readonly #strayed = new WeakSet<object>();
   #opened: Promise<void> | undefined;
   #open: (() => void) | undefined;
 
@@ -209,18 +210,30 @@ export class Gate {
   pass(): Promise<void> | undefined {
     return this.#opened;
   }
+
+  /** An answer that came from where connections have gone astray to. */
+  strayed(answer: object): void {
+    this.#strayed.add('head' in answer ? (answer.head as object) : answer);
+  }
+
+  forsake(told: object): void {
+    if (this.astray?.once && this.#strayed.has(told)) this.astray = undefined;
+  }
 }
 
 function withGate(store: MemoryStore, gate: Gate): MemoryStore {
   return new Proxy(store, {
     get(target, name) {
+      if (name === 'forsake') return (told: object) => gate.forsake(told);
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function') return member;
       return async (...parameters: unknown[]) => {
         await gate.pass();
         const { astray } = gate;
         const server = astray?.calls.has(name as StoreCall) ? astray.to : target;
-        return (Reflect.get(server, name, server) as typeof member).apply(server, parameters);
+        const answer: unknown = await (Reflect.get(server, name, server) as typeof member).apply(server, parameters);
+        if (server !== target && answer instanceof Object) gate.strayed(answer);
+        return answer;
       };
     },
   });

@@ -1,6 +1,6 @@
 import type { ClientConfig, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import pg from 'pg';
-import type { Head } from '../../model/revision.ts';
+import type { Epoch, Head } from '../../model/revision.ts';
 import { StoreError } from '../../ports/store.ts';
 import { classify, RetriableError, StandbyError } from './classify.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -13,13 +13,13 @@ const CLIENT_TIMEOUT_EXTRA_MS = 500;
 const KEEPALIVE_DELAY_MS = 10_000;
 const IDLE_MS_MAX = 60_000;
 
-/** Which connection brought an answer, by its head. */
+/** Which connection brought an answer, by its head, or by itself if it has none. */
 const origins = new WeakMap<object, PoolClient>();
 const forsaken = new WeakSet<PoolClient>();
 
-/** The connection that brought this head is not used again. */
-export function forsake(head: Head): void {
-  const client = origins.get(head);
+/** The connection that brought it is not used again. */
+export function forsake(told: Head | readonly Epoch[]): void {
+  const client = origins.get(told);
   if (client !== undefined) forsaken.add(client);
 }
 
@@ -130,8 +130,8 @@ export function openLane(options: LaneOptions): Lane {
     answer: (statement, convert) =>
       use(async (client) => {
         const answer = convert((await client.query(statement)).rows);
-        const { head = answer } = (answer ?? {}) as { readonly head?: unknown };
-        if (head instanceof Object) origins.set(head, client);
+        const { head: told = answer } = (answer ?? {}) as { readonly head?: unknown };
+        if (told instanceof Object) origins.set(told, client);
         return answer;
       }, 'read'),
     connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),

@@ -46,7 +46,11 @@ export async function findEpoch(store: Store, seen: Head, log: Comparable): Prom
   if (isOlder && head.epoch.id === former.id) store.forsake?.(seen);
   const epochs = await store.epochs();
   const history = new History(epochs);
-  if (history.epoch.id === former.id) return undefined;
+  if (history.epoch.id === former.id) {
+    if (!isNext || isOlder) return undefined;
+    store.forsake?.(epochs);
+    throw serversDiffer();
+  }
   if (history.epoch.id !== head.epoch.id) throw serversDiffer();
   const foreign = !epochs.some((epoch) => epoch.id === former.id);
   // Its beginning too: it stands for all that the other epoch went on from.

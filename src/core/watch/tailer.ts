@@ -27,6 +27,8 @@ export interface TailerOptions {
 
 /** How long an announcement may be late before the log is read instead. */
 const HOLE_PATIENCE_MS = 10;
+/** A connection that may lead to a former primary is left no more often: the next one may lead there too. */
+const FORSAKE_EVERY_MS = 500;
 const LOG_PAGE_ENTRIES_MAX = 1000;
 const LOG_PAGE_BYTES_MAX = 4 << 20;
 /** A head read that takes longer counts as unreachable for whoever may take a degraded answer. */
@@ -52,6 +54,7 @@ export class Tailer {
   #following = false;
   /** Why the epoch cannot be changed, once it is logged. */
   #trouble = '';
+  #forsookAtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(options: TailerOptions) {
@@ -118,7 +121,7 @@ export class Tailer {
     const { applied, history } = this.#log;
     const { epoch } = history;
     if (announcement.epochId !== epoch.id) {
-      if (announcement.epochNumber > epoch.number) this.#poller.since(0).catch(() => {});
+      if (announcement.epochNumber > epoch.number) void this.#lookFor(announcement.epochNumber);
       else this.#options.telemetry.add('bus_dropped');
       return;
     }
@@ -188,11 +191,22 @@ export class Tailer {
    * @param discarded the head of an answer that was not admitted
    */
   async epochResolved(discarded?: Head): Promise<void> {
-    await this.#poller.since(this.#options.clock.monotonicMs()).catch(() => {});
+    await this.#lookFor(discarded?.epoch.number ?? 0n);
+    const { epoch } = this.history;
+    if (discarded === undefined || discarded.epoch.id === epoch.id || discarded.epoch.number > epoch.number) return;
+    this.#options.store.forsake?.(discarded);
+  }
+
+  /** If the tailer reads nothing of an epoch that was told of, it is its own connection that leads to a former primary. */
+  async #lookFor(epochNumber: bigint): Promise<void> {
+    const { store, clock } = this.#options;
+    const head = await this.#poller.since(clock.monotonicMs()).catch(() => undefined);
     await this.#changing?.catch(() => {});
-    if (discarded !== undefined && discarded.epoch.number < this.history.epoch.number) {
-      this.#options.store.forsake?.(discarded);
-    }
+    if (head === undefined || epochNumber <= this.history.epoch.number) return;
+    const nowMs = clock.monotonicMs();
+    if (nowMs - this.#forsookAtMs < FORSAKE_EVERY_MS) return;
+    this.#forsookAtMs = nowMs;
+    store.forsake?.(head);
   }
 
   #admitOwn(asked: Asked, head: Head): boolean {
