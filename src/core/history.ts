@@ -21,8 +21,11 @@ export class History {
   /**
    * Was this number lost in a failover, or never issued? The last number before an epoch is no revision either, but
    * stands for "everything before the epoch": it is what a replica has applied when the epoch begins.
+   * @param seenIn the present epoch when it was seen. If this history has not come through it, all of it is lost, its
+   * beginning too: that stands for all that the other one went on from.
    */
-  isLost(revision: Revision): boolean {
+  isLost(revision: Revision, seenIn: Epoch = this.epoch): boolean {
+    if (revision >= seenIn.startRevision - 1n && !this.#epochs.some(({ id }) => id === seenIn.id)) return true;
     return this.#epochs.some((epoch) => revision > epoch.lostAfter && revision < epoch.startRevision - 1n);
   }
 }

@@ -108,6 +108,30 @@ describe('epochs', () => {
       expect(reader.failure?.failure.reason).to.equal('REVISION_LOST');
       await apart.stop();
     });
+
+    it(`C10: so is one whose snapshot was sent meanwhile (seed ${seed})`, async () => {
+      const apart = await Cluster.start({ replicas: 1, seed });
+      const [replica] = apart.replicas as [Replica];
+      await apart.run(replica.set('a', '1'));
+      apart.store.setIncarnation('promoted');
+      await apart.clock.advance(2_000);
+      const reader = replica.watch({ sendInitial: true });
+      reader.pause();
+      await apart.clock.advance(10);
+      expect(reader.kinds).to.deep.equal(['initial']);
+      replica.gate.close();
+      apart.store.crash({ loseAfter: 1n });
+      apart.store.setIncarnation('promoted apart');
+      const stranger = await apart.addReplica();
+      await apart.run(stranger.set('a', '2'));
+      replica.gate.open();
+      await apart.clock.advance(2_000);
+      reader.resume();
+      await apart.clock.advance(10);
+      expect(reader.failure?.failure.reason).to.equal('REVISION_LOST');
+      expect(reader.kinds).to.deep.equal(['initial', 'initial-complete']);
+      await apart.stop();
+    });
   }
 
   it('C10: a snapshot that a failover lost while it was sent is told as lost, and no change is sent after it', async () => {

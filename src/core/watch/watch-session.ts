@@ -82,7 +82,10 @@ export class WatchSession implements Watch {
     const obstacle = startRevision === 0n ? undefined : this.#obstacle(startRevision);
     if (obstacle !== undefined && !sendInitial) throw new ParamdError(obstacle);
     if (sendInitial && (startRevision === 0n || obstacle !== undefined)) {
-      this.#follow(yield* snapshot(listing, this.#spec), true);
+      const { revision, epoch } = yield* snapshot(listing, this.#spec);
+      // The snapshot takes its time; what it told may be lost by now.
+      if (tailer.history.isLost(revision, epoch)) throw revisionLost(revision, tailer.applied);
+      this.#follow(revision, true);
     } else this.#follow(startRevision === 0n ? tailer.applied : startRevision - 1n, false);
   }
 
@@ -99,8 +102,6 @@ export class WatchSession implements Watch {
   #follow(position: Revision, greeted: boolean): void {
     if (this.#left.signal.aborted) throw new ParamdError({ reason: 'CANCELLED' });
     const { hub, tailer, queueBytesMax } = this.#options;
-    // A snapshot takes its time; what it told may be lost by now.
-    if (tailer.history.isLost(position)) throw revisionLost(position, tailer.applied);
     const { keys, prefixes, includePrevious } = this.#spec;
     const filter = { keys: [...new Set(keys)], prefixes: [...new Set(prefixes)] };
     this.#watcher = new Watcher({ filter, includePrevious, queueBytesMax, position, greeted });
