@@ -19,7 +19,7 @@ export interface Follower {
   readonly client: Client;
   /** Opens no other watch when this one ends, and leaves none. */
   stay(): void;
-  /** It is open at a replica, and has been told everything up to this revision. */
+  /** It is open at a replica, and has been told that it has everything up to this revision. */
   isAt(revision: bigint): boolean;
   /** Closes the record. */
   finish(settled: boolean): void;
@@ -94,7 +94,7 @@ class OpenWatch {
   }
 
   isAt(revision: bigint): boolean {
-    return !this.#isRecorded && this.#position === revision;
+    return !this.#isRecorded && this.#responses.length > 0 && this.#position === revision;
   }
 
   async run(stays: () => boolean): Promise<{ endedBy: string | undefined; position: Position }> {
