@@ -77,7 +77,7 @@ staleness bounds, revisions carried from replica to replica, conditions, and ret
 hold fewer parameters than are asked for, so that all three tiers answer.`;
   const judged = `Each run has a quiet ${short ? '1.5' : '10'} s, the fault, and at least ${short ? '2' : '20'} s after healing. Of each is demanded: no
 violation, no exit of a process but the injected ones, no error in a log, no connection or file left open, and
-convergence: within 5 s of healing every replica answers a linearizable read and a write, and every watch is at the head.
+convergence: within ${short ? '10' : '5'} s of healing every replica answers a linearizable read and a write, and every watch is at the head.
 Clients of the traffic go to each replica in turn whatever its state, and do a read once: what a dead or frozen replica is
 asked counts as not served (\`paramd/client\` would ask another one). Converged and p99 are the worst of all runs.`;
   return `${wrapped(traffic)}
