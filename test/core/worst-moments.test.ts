@@ -428,6 +428,25 @@ describe('the core at its worst moments', () => {
     expect(two.telemetry.total('store_loads') - loads).to.equal(1);
   });
 
+  it('C12: the next load of a key does not begin if those who waited for it have left', async () => {
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(10);
+    cluster.valkey.load();
+    const hold = cluster.hold('read', 'answer');
+    const early = two.get('a');
+    await hold.reached;
+    const leaving = new AbortController();
+    const late = failureOf(two.get('a', { linearizable: true }, { signal: leaving.signal }));
+    await cluster.clock.advance(1);
+    leaving.abort();
+    expect((await cluster.run(late)).reason).to.equal('CANCELLED');
+    const reads = two.telemetry.total('store_reads');
+    hold.release();
+    await cluster.run(early);
+    await cluster.clock.advance(10);
+    expect(two.telemetry.total('store_reads')).to.equal(reads);
+  });
+
   it('C1: a write that is repeated keeps its key from the caches for milliseconds, though nothing announces it', async () => {
     const behind = await cluster.addReplica({ pollIntervalMs: 60_000, idlePollIntervalMs: 60_000 });
     await cluster.clock.advance(100);
