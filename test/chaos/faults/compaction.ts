@@ -1,6 +1,5 @@
 import { Client } from 'pg';
 import { openPostgresStore } from '../../../src/adapters/postgres/open-postgres-store.ts';
-import { eventually } from '../../e2e/eventually.ts';
 import { setOf, text } from '../../e2e/rpc.ts';
 import type { WatchStream } from '../../e2e/watch-stream.ts';
 import type { Site, SiteReplica } from '../site.ts';
@@ -8,52 +7,62 @@ import { mustBeFelt } from './demands.ts';
 import { judged } from './judged.ts';
 
 const PREFIX = 'fault:compaction:';
-const VALUE_BYTES = 4000;
+const VALUE_BYTES = 8000;
 const VALUES = 20;
-const WATCHES = 9;
+/** Half of them are more than what a client that reads nothing takes in (16 responses of one commit each), and a queue. */
+const COMMITS_MIN = 70;
+const THROUGH = 'with everything';
+const COMPACTED = 'with OUT_OF_RANGE REVISION_COMPACTED';
+/** How a watch may end, by where it was. */
+const POSSIBLE: Readonly<Record<string, readonly string[]>> = {
+  behind: [COMPACTED],
+  ahead: [THROUGH],
+  racing: [THROUGH, COMPACTED],
+  late: [COMPACTED],
+};
+/** Far less than half of what is written. */
+const RING_BYTES = 1 << 20;
 const CATCH_UP_MS_MAX = 20_000;
 
 /**
- * Watches begin far back, some reading on and some not, and while they catch up the log that they still need is dropped.
- * Each must have every revision from where it began, or as many as it got without a gap, and then be told.
+ * Watches begin far back, and while they catch up the half of the log that some still need is dropped. Those that stopped
+ * to read before it must be told, those that stopped behind it must not be, and those that just begin may find either.
+ * Each must have every revision from where it began, up to the last, or without a gap as many as it got.
  */
 export const compactedUnderWatches = judged({
   name: 'compaction while watches catch up',
   group: 'watchers',
+  also: 'each watch has every revision, or no gap and then REVISION_COMPACTED; both happen',
+  // What lies in memory needs no log.
+  site: { settings: { PARAMD_WATCH_RING_BYTES: String(RING_BYTES) } },
   async inject(site, scale, demand) {
     const store = await openPostgresStore({ connection: site.postgres.url });
     const told = { through: 0, compacted: 0 };
     try {
       for (let round = 0; round < scale.times(10, 2); round++) {
-        const revisions = await writeHistory(site.replicas[0]!, scale.times(300, 60));
+        const revisions = await writeHistory(site.replicas[0]!, scale.times(300, COMMITS_MIN));
         const half = revisions[Math.floor(revisions.length / 2)]!;
-        const watches = Array.from({ length: WATCHES }, (_, at) => {
-          const replica = site.replicas[at % site.replicas.length]!;
-          const watch = replica.direct.watch({ prefixes: [PREFIX], startRevision: revisions[0]! });
-          if (at % 2 === 0) watch.pause();
-          return watch;
-        });
-        await eventually(() => watches.some(({ events }) => events.length > 0));
+        const behind = openAll(site, revisions);
+        for (const watch of behind) watch.pause();
+        const ahead = openAll(site, revisions);
+        await Promise.all(ahead.map((watch) => stopAt(watch, revisions[Math.floor(revisions.length * 0.6)]!)));
         await ageRequests(site, half);
+        const racing = openAll(site, revisions);
         const { compactRevision } = await store.upkeep.compact(0);
         mustBeFelt(compactRevision >= half, `compacted to ${compactRevision}, not to ${half}`);
-        for (const watch of watches) watch.resume();
-        for (const watch of watches) {
-          const how = await endOf(watch, revisions.at(-1)!);
-          if (how === 'through') told.through++;
-          else if (how === 'OUT_OF_RANGE REVISION_COMPACTED') told.compacted++;
-          else demand(false, `a watch ended with ${how}`);
-          const missed = gapOf(watch, revisions, how === 'through');
-          demand(missed === undefined, `C10: a watch that was ${how} has no ${missed}`);
-          watch.cancel();
+        const late = openAll(site, revisions);
+        for (const watch of [...behind, ...ahead]) watch.resume();
+        for (const [kind, watches] of Object.entries({ behind, ahead, racing, late })) {
+          for (const watch of watches) {
+            const how = await endOf(watch, revisions.at(-1)!);
+            if (how === THROUGH) told.through++;
+            if (how === COMPACTED) told.compacted++;
+            demand(POSSIBLE[kind]!.includes(how), `a watch that was ${kind} at the compaction ended ${how}`);
+            const missed = gapOf(watch, revisions, how === THROUGH);
+            demand(missed === undefined, `C10: a watch that was ${kind} and ended ${how} has no ${missed}`);
+            watch.cancel();
+          }
         }
-        const late = site.replicas[round % site.replicas.length]!.direct.watch({
-          prefixes: [PREFIX],
-          startRevision: revisions[0]!,
-        });
-        const how = await endOf(late, revisions.at(-1)!);
-        demand(how === 'OUT_OF_RANGE REVISION_COMPACTED', `a watch from a compacted revision was ${how}`);
-        late.cancel();
       }
     } finally {
       await store.close();
@@ -63,7 +72,16 @@ export const compactedUnderWatches = judged({
   },
 });
 
-/** Some megabytes of changes. @returns their revisions */
+function openAll({ replicas }: Site, revisions: readonly bigint[]): WatchStream[] {
+  return replicas.map(({ direct }) => direct.watch({ prefixes: [PREFIX], startRevision: revisions[0]! }));
+}
+
+async function stopAt(watch: WatchStream, revision: bigint): Promise<void> {
+  await watch.reached(revision);
+  watch.pause();
+}
+
+/** @returns their revisions */
 async function writeHistory({ direct }: SiteReplica, commits: number): Promise<bigint[]> {
   const revisions: bigint[] = [];
   for (let commit = 0; commit < commits; commit++) {
@@ -89,10 +107,10 @@ async function ageRequests(site: Site, upTo: bigint): Promise<void> {
 async function endOf(watch: WatchStream, last: bigint): Promise<string> {
   try {
     await watch.reached(last, CATCH_UP_MS_MAX);
-    return 'through';
+    return THROUGH;
   } catch {
     const { failure } = watch;
-    return failure === undefined ? 'silent' : `${failure.status} ${failure.reason}`;
+    return failure === undefined ? 'nowhere' : `with ${failure.status} ${failure.reason}`;
   }
 }
 
