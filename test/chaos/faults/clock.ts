@@ -7,7 +7,7 @@ import { eventually } from '../../e2e/eventually.ts';
 import { text } from '../../e2e/rpc.ts';
 import type { Fault } from '../fault.ts';
 import type { SiteReplica } from '../site.ts';
-import { served } from './demands.ts';
+import { SERVED, served } from './demands.ts';
 import { type Demand, judged } from './judged.ts';
 
 const SHIFTING = pathToFileURL(resolve('test/chaos/shifted-clock.js')).href;
@@ -21,6 +21,7 @@ const SHORT_KEY = 'fault:clock:short';
 const shifted = judged({
   name: 'wall clock of one replica shifted by an hour',
   group: 'clock',
+  also: `${SERVED}; what may be cached stays as long as its TTL, and no longer`,
   site: { settings: { NODE_OPTIONS: `--import=${SHIFTING}`, PARAMD_NEAR_CACHE_ENTRIES: '100000' } },
   async inject(site, scale, demand) {
     const [other, replica] = site.replicas as [SiteReplica, SiteReplica];

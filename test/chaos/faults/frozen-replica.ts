@@ -34,6 +34,7 @@ interface Answer {
 export const frozen = judged({
   name: 'replica frozen',
   group: 'replica',
+  also: 'its first answers after waking are within their bounds, and as old as they say',
   async inject(site, scale, demand) {
     const [awake, sleeper] = site.replicas as [SiteReplica, SiteReplica];
     const acknowledged: { readonly value: number; readonly atMs: number }[] = [];

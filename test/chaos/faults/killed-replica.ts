@@ -73,6 +73,7 @@ export const killedWriting = judged({
 export const killedUnpublished = judged({
   name: 'replica killed between commit and publish',
   group: 'replica',
+  also: `watches of the others are told ≤ ${DELIVERED_MS_MAX} ms after the commit`,
   async inject(site, scale, demand) {
     const kills = scale.times(50, 3);
     const store = new Client({ connectionString: site.postgres.url });

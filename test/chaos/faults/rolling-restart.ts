@@ -16,6 +16,7 @@ const PAUSE_MS = 300;
 export const rollingRestart = judged({
   name: 'rolling restart with the previous build',
   group: 'replica',
+  also: 'no unary call of a client with all addresses fails; exit code 0 after SIGTERM',
   async inject(site, _scale, demand) {
     const folders = [newFolder('build'), newFolder('build')] as const;
     try {

@@ -17,6 +17,7 @@ const READY_MS_MAX = 5000;
 const postgresDown = judged({
   name: 'start with PostgreSQL down',
   group: 'start',
+  also: `says what it waits for; ready ≤ ${READY_MS_MAX / 1000} s after PostgreSQL; never answers that a parameter is absent`,
   site: { startReplicas: false },
   async inject(site, scale, demand) {
     await writeBefore(site);
@@ -46,6 +47,7 @@ const postgresDown = judged({
 const valkeyDown = judged({
   name: 'start with Valkey down',
   group: 'start',
+  also: `says that it misses Valkey; ready ≤ ${READY_MS_MAX / 1000} s all the same; never answers that a parameter is absent`,
   site: { startReplicas: false },
   async inject(site, scale, demand) {
     await writeBefore(site);
