@@ -18,6 +18,11 @@ export class History {
     return new History([...this.#epochs.slice(0, -1), present]);
   }
 
+  /** Did it come through this epoch? What another one brought forth is not part of it. */
+  includes(epochId: string): boolean {
+    return this.#epochs.some(({ id }) => id === epochId);
+  }
+
   /**
    * Was this number lost in a failover, or never issued? The last number before an epoch is no revision either, but
    * stands for "everything before the epoch": it is what a replica has applied when the epoch begins.
@@ -25,7 +30,7 @@ export class History {
    * beginning too: that stands for all that the other one went on from.
    */
   isLost(revision: Revision, seenIn: Epoch = this.epoch): boolean {
-    if (revision >= seenIn.startRevision - 1n && !this.#epochs.some(({ id }) => id === seenIn.id)) return true;
+    if (revision >= seenIn.startRevision - 1n && !this.includes(seenIn.id)) return true;
     return this.#epochs.some((epoch) => revision > epoch.lostAfter && revision < epoch.startRevision - 1n);
   }
 }

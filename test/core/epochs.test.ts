@@ -132,6 +132,31 @@ describe('epochs', () => {
       expect(reader.kinds).to.deep.equal(['initial', 'initial-complete']);
       await apart.stop();
     });
+
+    it(`C1, C9: a write whose answer comes after that is not acknowledged, and hides no key (seed ${seed})`, async () => {
+      const apart = await Cluster.start({ replicas: 1, seed });
+      const [replica] = apart.replicas as [Replica];
+      await apart.run(replica.set('a', '1'));
+      apart.store.setIncarnation('promoted');
+      await apart.clock.advance(2_000);
+      const hold = apart.hold('commit', 'answer');
+      const late = failureOf(replica.set('a', 'lost'));
+      await hold.reached;
+      replica.gate.close();
+      apart.store.crash({ loseAfter: 1n });
+      apart.store.setIncarnation('promoted apart');
+      const stranger = await apart.addReplica();
+      await apart.run(stranger.set('b', '2'));
+      replica.gate.open();
+      await apart.clock.advance(2_000);
+      expect(replica.core.status().epochNumber).to.equal(stranger.core.status().epochNumber);
+      hold.release();
+      expect((await apart.run(late)).reason).to.equal('OUTCOME_UNKNOWN');
+      expect(await apart.run(replica.text('a'))).to.equal('1');
+      await apart.run(replica.set('a', '3'));
+      expect(await apart.run(replica.text('a'))).to.equal('3');
+      await apart.stop();
+    });
   }
 
   it('C10: a snapshot that a failover lost while it was sent is told as lost, and no change is sent after it', async () => {

@@ -97,7 +97,10 @@ describe('group commit', () => {
       newBatchId: () => String(++ids),
       expected: () => ({ epochId: 'e', applied: 0n, batchIdAtApplied: '' }),
       epochResolved: async () => {},
-      committed: (batch) => committed(batch),
+      committed: (batch) => {
+        committed(batch);
+        return true;
+      },
     });
   });
 

@@ -40,8 +40,8 @@ export interface GroupCommitOptions {
   readonly expected: () => Expected;
   /** The store refused: another epoch. Resolves when it is found out. */
   readonly epochResolved: () => Promise<void>;
-  /** In the tick in which the outcome is known, before any writer learns it. */
-  readonly committed: (batch: Batch, committed: Committed) => void;
+  /** In the tick in which the outcome is known, before any writer learns it. @returns false: it was lost before that */
+  readonly committed: (batch: Batch, committed: Committed) => boolean;
 }
 
 /**
@@ -170,8 +170,11 @@ export class GroupCommit {
   async #finish({ waiting, batch }: Sent, answer: Answer): Promise<void> {
     if ('error' in answer) return this.#failed(waiting, answer.error);
     try {
-      this.#options.committed(batch, answer.committed);
-      for (const [at, { done }] of waiting.entries()) done.resolve(answer.committed.outcomes[at]!);
+      const isKept = this.#options.committed(batch, answer.committed);
+      for (const [at, { write, done }] of waiting.entries()) {
+        if (isKept) done.resolve(answer.committed.outcomes[at]!);
+        else done.reject(unknownOutcome(write));
+      }
     } catch (error) {
       // A defect; writing goes on.
       for (const { done } of waiting) done.reject(error);

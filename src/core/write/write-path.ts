@@ -69,9 +69,14 @@ export class WritePath {
     return { revision: outcome.revision, parameters: await this.#parameters(write, outcome, call) };
   }
 
-  /** C1: before any writer learns the outcome, no tier here may answer with what it replaced. */
-  #committed(batch: Batch, committed: Committed): void {
+  /**
+   * C1: before any writer learns the outcome, no tier here may answer with what it replaced.
+   * @returns false: another server's epoch has taken the place of the batch's before its answer came
+   */
+  #committed(batch: Batch, committed: Committed): boolean {
     const { tailer, bus } = this.#options;
+    // Its numbers may be greater than all to come: a floor of one would never be reached.
+    if (!tailer.history.includes(committed.epochId)) return false;
     const entries: LogEntry[] = [];
     for (const [at, outcome] of committed.outcomes.entries()) {
       if (!outcome.done || !outcome.changed || outcome.replayed) continue;
@@ -89,6 +94,7 @@ export class WritePath {
       for (const { key } of batch.writes[at]!.operations) this.#raiseFloor(key, outcome.revision);
     }
     for (const { revision, events } of entries) for (const event of events) this.#writeThrough(event, revision);
+    return true;
   }
 
   #raiseFloor(key: string, revision: bigint): void {
