@@ -91,6 +91,7 @@ export function openLane(options: LaneOptions): Lane {
       try {
         const client = await pool.connect();
         if (!forsaken.has(client)) return client;
+        endpoints.gone((client as unknown as LaneClient).endpoint);
         client.release(true);
         attempt--;
       } catch (error) {
@@ -100,18 +101,24 @@ export function openLane(options: LaneOptions): Lane {
     }
   }
 
+  /** In a row. */
+  let refusedForEpoch = 0;
+
   async function use<T>(run: (client: PoolClient) => Promise<T>, sent: 'read' | 'write'): Promise<T> {
     const client = await connect();
     try {
       const answer = await run(client);
+      refusedForEpoch = 0;
       client.release();
       return answer;
     } catch (error) {
       const failure = error instanceof StoreError ? error : classify(error, sent);
       const lost = !(failure instanceof RetriableError) && ['unreachable', 'ambiguous'].includes(failure.kind);
-      if (lost) endpoints.gone((client as unknown as LaneClient).endpoint);
-      // It may lead to a former primary; the next one may not.
-      client.release(lost || failure.kind === 'epoch-changed');
+      const refused = failure.kind === 'epoch-changed';
+      refusedForEpoch = refused ? refusedForEpoch + 1 : 0;
+      // Once may be for an epoch that is not known here yet. Again, it leads to a former primary.
+      if (lost || refusedForEpoch > 1) endpoints.gone((client as unknown as LaneClient).endpoint);
+      client.release(lost || refused);
       throw failure;
     }
   }

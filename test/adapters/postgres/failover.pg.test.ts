@@ -174,4 +174,25 @@ describe('a failover of PostgreSQL', function () {
     expect((await failure(store.commit(batch, expected))).kind).to.equal('epoch-changed');
     expect((await store.commit(batch, expected)).from).to.equal(expected.applied + 1n);
   });
+
+  it('of several hosts one that is a former primary is left for the next', async () => {
+    const { primary, copy } = await primaryAndCopy();
+    const there = (await subjectAt(copy)).store;
+    await there.startEpoch((await there.readHead()).epoch, 2n);
+    const { revision } = await done(there, set('a', '3'));
+    const expected = await expectation(there);
+    const both = primary.url.replace(/@([^/]+)/, `@$1,${new URL(copy.url).host}`);
+    const { store } = await subjectAt({ ...primary, url: both });
+    const head = await store.readHead();
+    expect(head.revision).to.equal(2n);
+    store.forsake!(head);
+    expect((await store.readHead()).revision).to.equal(revision);
+
+    const other = (await subjectAt({ ...primary, url: both })).store;
+    const batch = { id: newBatchId(), writes: [write(set('a', '4'))] };
+    for (let sent = 1; sent <= 2; sent++) {
+      expect((await failure(other.commit(batch, expected))).kind).to.equal('epoch-changed');
+    }
+    expect((await other.commit(batch, expected)).from).to.equal(revision + 1n);
+  });
 });
