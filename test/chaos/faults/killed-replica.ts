@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { Value } from '../../../gen/parameter/v1/parameter.ts';
+import { quantile } from '../../../src/bench/quantile.ts';
 import type { ParamdRpcError } from '../../../src/client/rpc-error.ts';
 import { eventually } from '../../e2e/eventually.ts';
 import { text, textOf } from '../../e2e/rpc.ts';
@@ -8,8 +9,11 @@ import type { Site, SiteReplica } from '../site.ts';
 import { mustBeFelt } from './demands.ts';
 import { judged } from './judged.ts';
 
-/** At the least; from the start of the process until it says that it is ready. */
-const READY_MS_MAX = { campaign: 3000, ci: 6000 };
+/** From the start of the process until it says that it is ready. */
+const READY_MS_MAX = 3000;
+/** Of the kills of a campaign. The rest, and CI, is late by what cores are that run all there is, and others use as well. */
+const READY_SHARE = 0.99;
+const READY_LATE_MS_MAX = 3000;
 /** In CI, where each of these seconds counts. */
 const KILLS_CI = 6;
 const DELIVERED_MS_MAX = 1500;
@@ -28,14 +32,13 @@ interface FaultWrite {
 export const killedWriting = judged({
   name: 'replica killed at random moments of a write',
   group: 'replica',
-  also: `ready again ≤ ${READY_MS_MAX.campaign} ms (in CI, where others use the cores as well, ${READY_MS_MAX.ci}); each write that the kill cut off is tried again elsewhere, and is there once`,
+  also: `ready again ≤ ${READY_MS_MAX} ms (${READY_SHARE * 100} % of times; the machine may add ${READY_LATE_MS_MAX}); each write that the kill cut off is tried again elsewhere, and is there once`,
   async inject(site, scale, demand) {
     const kills = scale.short ? KILLS_CI : 200;
-    const readyMsMax = scale.short ? READY_MS_MAX.ci : READY_MS_MAX.campaign;
     const prefix = 'fault:killed-writing:';
     const done: string[] = [];
     const counts = { cut: 0, committed: 0 };
-    let longestMs = 0;
+    const readyMs: number[] = [];
     for (let kill = 0; kill < kills; kill++) {
       const victim = site.replicas[kill % site.replicas.length]!;
       await connected(victim);
@@ -50,17 +53,25 @@ export const killedWriting = judged({
       const other = site.replicas[(kill + 1) % site.replicas.length]!;
       for (const write of cut) await tried(other, write);
       done.push(...[...writers.flatMap(({ acknowledged }) => acknowledged), ...cut].map(({ id }) => id));
-      longestMs = Math.max(longestMs, await victim.start());
+      readyMs.push(await victim.start());
     }
     site.note('kills', kills, 'count');
     site.note('writes cut off', counts.cut, 'count');
     site.note('of these, committed all the same', counts.committed, 'count');
-    site.note('ready again, longest', longestMs, 'ms');
+    readyMs.sort((a, b) => a - b);
+    site.note('ready again, median', quantile(readyMs, 0.5), 'ms');
+    site.note('ready again, longest', readyMs.at(-1)!, 'ms');
     mustBeFelt(
       counts.committed > 0 && counts.committed < counts.cut,
       `cut off before and after the commit: ${JSON.stringify(counts)}`,
     );
-    demand(longestMs <= readyMsMax, `ready again after ${longestMs.toFixed(0)} ms, more than ${readyMsMax}`);
+    const inTime = readyMs.filter((ms) => ms <= READY_MS_MAX).length;
+    demand(
+      scale.short || inTime >= kills * READY_SHARE,
+      `ready again within ${READY_MS_MAX} ms only ${inTime} times of ${kills}`,
+    );
+    const lateMsMax = READY_MS_MAX + READY_LATE_MS_MAX;
+    demand(readyMs.at(-1)! <= lateMsMax, `ready again after ${readyMs.at(-1)!.toFixed(0)} ms, more than ${lateMsMax}`);
     const times = Map.groupBy(await loggedValues(site, prefix), (value) => value);
     for (const value of done) {
       const count = times.get(value)?.length ?? 0;
