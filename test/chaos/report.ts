@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { markdownTable } from '../../src/bench/markdown-table.ts';
+import type { CampaignResult } from '../simulation/campaign-result.ts';
 import { type MistakesReport, tableOf } from '../simulation/mistakes/report.ts';
 import type { FaultResult, Note } from './fault-result.ts';
 import { GROUP_TITLES } from './group-titles.ts';
@@ -21,13 +22,6 @@ interface Mended {
   readonly commit: string;
 }
 
-/** What a campaign on virtual time says of itself. */
-interface SimulationResult {
-  readonly seeds: number;
-  readonly operations: number;
-  readonly violations: number;
-}
-
 export function reliabilityPage(): string {
   const results = readResults();
   return [
@@ -36,7 +30,7 @@ export function reliabilityPage(): string {
     setting(results),
     ...faultTables(results),
     figures(results),
-    simulation(read<SimulationResult>(SIMULATION_FILE)),
+    simulation(read<CampaignResult>(SIMULATION_FILE)),
     mistakes(read<MistakesReport>(MISTAKES_FILE)),
     mended(read<readonly Mended[]>(MENDED_FILE) ?? []),
     ['## What is not promised', '', ...NOT_PROMISED.map((entry) => wrapped(`- ${entry}`))].join('\n'),
@@ -163,14 +157,23 @@ function noted(notes: readonly Note[]): string {
   return shown(least) === shown(most) ? shown(most) : `${shown(least)} to ${shown(most)}`;
 }
 
-function simulation(result: SimulationResult | undefined): string {
+function simulation(result: CampaignResult | undefined): string {
   if (result === undefined) return '';
-  const { seeds, operations, violations } = result;
+  const { seeds, operations, watchEvents, faults, epochs, violations, command } = result;
+  const told = `The core runs on virtual time over adapters in memory that lose, delay, double and reorder messages, fail before or
+after a commit took effect, serve old contents, promote standbys that miss commits, two of them apart, let former primaries
+come back, and stop and crash replicas at any await. One seed decides everything, so a history that breaks the contract can
+be seen again. What clients saw is held against what was really committed, as in the faults of real processes, and to the
+moment.`;
   return `## Simulation
 
-The core runs on virtual time over adapters in memory that lose, delay, double and reorder messages, fail before or after
-a commit took effect, serve old contents, pause and crash replicas at any await. One seed decides everything.
-${number(seeds)} seeds with ${number(operations)} operations: ${count(violations, 'violation')}.`;
+${wrapped(told)}
+
+- run: \`${command}\`
+- histories, each of its own seed: ${number(seeds)}
+- calls, and responses of watches: ${number(operations)}; events of watches: ${number(watchEvents)}
+- faults injected: ${number(faults)}; epochs begun: ${number(epochs)}
+- found: ${count(violations, 'violation')} of the contract`;
 }
 
 function mistakes(result: MistakesReport | undefined): string {

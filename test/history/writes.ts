@@ -1,7 +1,7 @@
 import type { Evidence } from './evidence.ts';
 import { getOrMake } from './get-or-make.ts';
 import type { History, TrueEntry, WriteRecord } from './history.ts';
-import type { Position } from './position.ts';
+import { NOWHERE, type Position } from './position.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What somebody wanted written once: one call, or several with the same request id. */
@@ -15,7 +15,8 @@ export interface Write {
 
 /**
  * Which call each entry of the log is of. Values tell; deletes have none, so those that were acknowledged are taken by
- * their revision, and the others by any call of unknown outcome that may have done them.
+ * their revision, and the others by any call that may have done them: its outcome is unknown, or it was acknowledged in a
+ * later era, for having been lost in this one.
  */
 export class Writes {
   readonly all: readonly Write[];
@@ -98,27 +99,41 @@ export class Writes {
   #findDeletes(): void {
     const told = new Map<bigint, Write[]>();
     const unknown = new Map<string, Write[]>();
+    const acknowledged = new Map<string, Write[]>();
     for (const write of this.all) {
       if (!onlyDeletes(write)) continue;
       for (const { outcome, operations } of write.attempts) {
         if (outcome.status === 'ok') getOrMake(told, outcome.revision, () => []).push(write);
-        if (outcome.status !== 'unknown') continue;
-        for (const { key } of operations) getOrMake(unknown, key, () => []).push(write);
+        const byKey = { ok: acknowledged, unknown, failed: undefined }[outcome.status];
+        for (const { key } of byKey ? operations : []) getOrMake(byKey!, key, () => []).push(write);
       }
     }
     for (let position = 0; position < this.#timeline.length; position++) {
       const entry = this.#timeline.entryAt(position);
       if (entry === undefined || this.#owners[position] !== undefined || !entry.events.every(isDelete)) continue;
       const key = entry.events[0]?.key ?? '';
-      const [toldHere, unknownHere] = [told.get(entry.revision) ?? [], unknown.get(key) ?? []];
+      const toldHere = told.get(entry.revision) ?? [];
+      const toldLater = (acknowledged.get(key) ?? []).filter((write) => this.#wasDoneAgain(write, position));
+      const others = [...(unknown.get(key) ?? []), ...toldLater];
       const owner =
         this.#fittingOf(position, toldHere) ??
-        this.#fittingOf(position, unknownHere) ??
-        [...toldHere, ...unknownHere].find((write) => this.#isAble(write, position));
+        this.#fittingOf(position, others) ??
+        [...toldHere, ...others].find((write) => this.#isAble(write, position));
       if (owner === undefined) continue;
       this.#own(position, owner);
-      this.#notBeforeMs[position] = Math.min(earliestOf(toldHere), earliestOf(unknownHere));
+      this.#notBeforeMs[position] = Math.min(earliestOf(toldHere), earliestOf(others));
     }
+  }
+
+  /** A batch whose outcome a replica did not learn is done once more if a failover lost it. */
+  #wasDoneAgain({ attempts }: Write, position: Position): boolean {
+    const timeline = this.#timeline;
+    const era = timeline.eraAt(position);
+    if (era === timeline.spans.length - 1) return false;
+    return attempts.some(({ outcome }) => {
+      const at = outcome.status === 'ok' ? timeline.positionOf(outcome.revision) : NOWHERE;
+      return at !== NOWHERE && timeline.eraAt(at) > era && !timeline.reflects(at, position);
+    });
   }
 
   #fittingOf(position: Position, claims: readonly Write[]): Write | undefined {

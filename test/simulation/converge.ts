@@ -2,7 +2,7 @@ import { textOfParameter } from '../core/cluster.ts';
 import { callPlace } from './call-place.ts';
 import { writtenValue } from './chronicle.ts';
 import { type Client, KEYS } from './client.ts';
-import type { Fleet, Place } from './fleet.ts';
+import { type Fleet, type Place, STORE_PATIENCES_MS } from './fleet.ts';
 import type { Follower } from './follow.ts';
 import { getOnce } from './read-once.ts';
 import { writeOnce } from './write-once.ts';
@@ -10,6 +10,8 @@ import { writeOnce } from './write-once.ts';
 /** From the healing of everything, for replicas to serve at the head and for watches to have come to it. */
 const CONVERGED_MS_MAX = 10_000;
 const LOOK_MS = 40;
+/** A load that was sent just before the healing holds up others for as long as a replica waits for the store. */
+const LAST_LOOK_MS_MAX = 2 * Math.max(...STORE_PATIENCES_MS);
 
 /** Everything heals: then all replicas serve, agree with the store and with each other, and watches come to the head. */
 export async function converge(fleet: Fleet, followers: readonly Follower[], client: Client): Promise<void> {
@@ -56,7 +58,7 @@ function epochOf(fleet: Fleet) {
 
 async function agree(fleet: Fleet, place: Place): Promise<void> {
   const { current } = fleet.servers.primary.store;
-  const options = { name: 'the last look', deadlineMs: 1000, source: 'last' };
+  const options = { name: 'the last look', deadlineMs: LAST_LOOK_MS_MAX, source: 'last' };
   for (const key of new Set(KEYS)) {
     const { answer } = await callPlace(fleet, place, options, (core, call) =>
       core.getMany([key], { linearizable: false }, call),

@@ -28,6 +28,7 @@ export class Faults {
   #lossShare = 0;
   #delayShare = 0;
   #doubleShare = 0;
+  #injected = 0;
   #over = false;
 
   constructor(fleet: Fleet, compacts: boolean) {
@@ -47,6 +48,11 @@ export class Faults {
     this.#routeBus();
   }
 
+  /** How many there were. */
+  get injected(): number {
+    return this.#injected;
+  }
+
   /** Until it is told to end. */
   async run(): Promise<void> {
     const { chance, trace } = this.#fleet;
@@ -56,6 +62,7 @@ export class Faults {
       if (this.#over) return;
       const fault = chance.pick(this.#kinds)();
       if (fault === undefined) continue;
+      this.#injected += 1;
       trace.tell('**', () => fault.name);
       if (fault.heal !== undefined) this.#healLater(fault.name, fault.heal);
     }
@@ -77,6 +84,8 @@ export class Faults {
       place.line = 'none';
       place.server = this.#fleet.servers.primary;
       place.replica?.machine.spare();
+      // It wakes by itself, soon; earlier it would have slept too short for anybody to notice.
+      if (place.replica?.machine.isAsleep) continue;
       place.replica?.machine.wake();
       place.replica?.bus.connect();
     }
@@ -144,7 +153,6 @@ export class Faults {
     const former = servers.anyFormer();
     if (former === undefined || chance.of(0.6)) return undefined;
     this.#endTwin();
-    servers.isOneLine = false;
     const left = servers.primary;
     const back = servers.promote(former, 0);
     servers.fence(left);
@@ -164,7 +172,6 @@ export class Faults {
     const [kept, lost] = chance.of(0.5) ? pair : [pair[1], pair[0]];
     servers.primary = kept;
     for (const place of places) place.server = chance.pick(pair);
-    servers.isOneLine = false;
     this.#twin = lost;
     const heal = () => {
       if (this.#twin === lost) this.#endTwin();

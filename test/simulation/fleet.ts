@@ -39,7 +39,8 @@ export interface FleetOptions {
   readonly trace: ((line: string) => void) | undefined;
 }
 
-const STORE_PATIENCES_MS = [250, 700, 1500];
+/** How long a replica waits for the store. */
+export const STORE_PATIENCES_MS = [250, 700, 1500];
 const STALENESSES_MS = [150, 500, 500];
 
 /** Replicas on one store, one Valkey and one bus, on virtual time, each a process that can stop or die at any moment. */

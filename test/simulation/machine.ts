@@ -72,6 +72,11 @@ export class Machine {
     return this.#state === 'dead';
   }
 
+  /** Is it stopped, and its monotonic clock with it? */
+  get isAsleep(): boolean {
+    return this.#state === 'stopped' && this.#asleep;
+  }
+
   /** Was it stopped at any moment since? By the world's clock. */
   hasStopped(sinceMs: number): boolean {
     return this.#state === 'stopped' || this.#wokenAtMs >= sinceMs;

@@ -24,19 +24,12 @@ export class Servers {
   readonly #former: Server[] = [];
   #count = 1;
   primary: Server;
-  /** Was there always one primary, and each one a successor of the one before? */
-  isOneLine = true;
 
   constructor(options: ServersOptions) {
     this.#options = options;
     const lineage = options.chronicle.begin('pg1');
     this.primary = { name: 'pg1', store: new MemoryStore(this.#store(lineage, 'pg1')), lineage };
     options.chronicle.first(this.primary.store);
-  }
-
-  /** How many there were so far. */
-  get count(): number {
-    return this.#count;
   }
 
   /** A copy of a server that misses its newest batches. */

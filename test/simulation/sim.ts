@@ -1,7 +1,9 @@
-// npm run sim -- --seeds 100000 --from 1 --jobs 2 [--steps 100] [--trace]
+// npm run sim -- --seeds 100000 --from 1 --jobs 2 [--steps 100] [--trace] [--json FILE]
 // Simulates one seed after the other, and tells which of them broke the contract and how to see it again.
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import type { CampaignResult } from './campaign-result.ts';
 import type { Simulated } from './sim-worker.ts';
 import { simulate } from './simulate.ts';
 import { tellFailure } from './tell-failure.ts';
@@ -17,6 +19,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '2' },
     steps: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    json: { type: 'string' },
   },
 });
 const seeds = wholeNumber('seeds', values.seeds);
@@ -40,6 +43,9 @@ async function campaign(): Promise<number> {
   const failed: Simulated[] = [];
   let done = 0;
   let operations = 0;
+  let watchEvents = 0;
+  let faults = 0;
+  let epochs = 0;
   let next = from;
   const tell = () => {
     const seconds = (performance.now() - startedAtMs) / 1000;
@@ -59,6 +65,9 @@ async function campaign(): Promise<number> {
       });
       done += 1;
       operations += simulated.operations;
+      watchEvents += simulated.counts.watchEvents;
+      faults += simulated.counts.faults;
+      epochs += simulated.counts.epochs;
       if (simulated.violations.length === 0) continue;
       failed.push(simulated);
       const { promise, kind } = simulated.violations[0]!;
@@ -72,8 +81,16 @@ async function campaign(): Promise<number> {
     clearInterval(progress);
   }
   tell();
-  for (const { seed, violations } of failed.slice(0, TOLD_MAX)) console.log(`\n${await tellFailure(seed, violations)}`);
+  const violations = failed.reduce((sum, simulated) => sum + simulated.violations.length, 0);
+  const command = `npm run sim -- --from ${from} --seeds ${seeds}${steps === undefined ? '' : ` --steps ${steps}`}`;
+  const result = { command, seeds, operations, watchEvents, faults, epochs, violations };
+  if (values.json !== undefined) save(values.json, { ...result, failed: failed.map(({ seed }) => seed) });
+  for (const each of failed.slice(0, TOLD_MAX)) console.log(`\n${await tellFailure(each.seed, each.violations)}`);
   return failed.length === 0 ? 0 : 1;
+}
+
+function save(file: string, result: CampaignResult): void {
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 }
 
 function wholeNumber(name: string, text: string): number {

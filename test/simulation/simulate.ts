@@ -21,12 +21,16 @@ export interface SimulationResult {
   /** Calls that clients made, and responses of watches that they read. */
   readonly operations: number;
   readonly virtualMs: number;
-  readonly counts: {
-    readonly acknowledged: number;
-    readonly answered: number;
-    readonly epochs: number;
-    readonly deaths: number;
-  };
+  readonly counts: SimulationCounts;
+}
+
+export interface SimulationCounts {
+  readonly acknowledged: number;
+  readonly answered: number;
+  readonly watchEvents: number;
+  readonly faults: number;
+  readonly epochs: number;
+  readonly deaths: number;
 }
 
 const STEPS = 100;
@@ -64,7 +68,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     fleet.defect('', 'the simulation failed', stackOf(error));
   }
   fleet.end();
-  return judge(fleet, recorder);
+  return judge(fleet, recorder, faults);
 }
 
 async function act(client: Client, budget: { left: number; written: number }): Promise<void> {
@@ -80,13 +84,13 @@ async function act(client: Client, budget: { left: number; written: number }): P
   }
 }
 
-function judge(fleet: Fleet, recorder: Recorder): SimulationResult {
+function judge(fleet: Fleet, recorder: Recorder, faults: Faults): SimulationResult {
   const history = recorder.history(fleet);
   // A failover may lose what it loses, and a run may be so bad that little of it succeeds.
   const report = checkHistory(history, { mayLose: true, grainMs: CLOCKS_APART_MS, operationsPerSecondMin: 0 });
-  const found = report.violations.filter((violation) => !isExcused(fleet, violation));
-  const violations = [...fleet.defects, ...found];
-  for (const { promise, kind, message } of found) fleet.trace.tell('!!', () => `${promise} ${kind}: ${message}`);
+  const violations = [...fleet.defects, ...report.violations];
+  for (const { promise, kind, message } of report.violations)
+    fleet.trace.tell('!!', () => `${promise} ${kind}: ${message}`);
   const { operations } = history;
   const ok = operations.filter(({ outcome }) => outcome.status === 'ok');
   return {
@@ -96,19 +100,12 @@ function judge(fleet: Fleet, recorder: Recorder): SimulationResult {
     counts: {
       acknowledged: ok.filter(({ type }) => type === 'write').length,
       answered: ok.filter(({ type }) => type === 'read').length,
+      watchEvents: report.counts.watchEvents,
+      faults: faults.injected,
       epochs: history.truth.eras.length - 1,
       deaths: fleet.places.reduce((sum, { starts }) => sum + starts - 1, 0),
     },
   };
-}
-
-function isExcused({ servers }: Fleet, { kind, message }: Violation): boolean {
-  // Between two primaries, or when a former one comes back, a replica goes by what it last heard of what is lost.
-  if (kind === 'refused as lost what is not') return !servers.isOneLine;
-  // Deletes have no value to tell whose they are: one that a failover lost may be of a write that was done again after it.
-  if (kind !== 'entry that nobody wrote' || message.includes(' put ')) return false;
-  const revision = BigInt(message.slice(0, message.indexOf(':')));
-  return servers.count > 1 && !servers.primary.store.log.some((entry) => entry.revision === revision);
 }
 
 /** By what a replica's clock may be off over the longest call. */
