@@ -48,9 +48,8 @@ export const watchMistakes: readonly Mistake[] = [
     edits: [
       {
         file: SESSION,
-        find: 'this.#follow(yield* snapshot(listing, this.#spec), true);',
-        replace: `yield* snapshot(listing, this.#spec);
-      this.#follow(tailer.applied, true);`,
+        find: 'this.#follow(revision, true);',
+        replace: 'this.#follow(tailer.applied, true);',
       },
     ],
   },
@@ -61,7 +60,7 @@ export const watchMistakes: readonly Mistake[] = [
     edits: [
       {
         file: 'core/watch/snapshot.ts',
-        find: '        asOf,\n',
+        find: '        asOf: asOf?.revision,\n',
         replace: '        asOf: undefined,\n',
       },
     ],
