@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { after } from './after.ts';
 import { msOf } from './argument-checks.ts';
+import type { RetryBudget } from './retry-budget.ts';
 import { isWayBroken, ParamdRpcError, toRpcError } from './rpc-error.ts';
 
 /** Of every call. */
@@ -25,6 +26,8 @@ export interface CallDefaults {
   readonly metadata: () => Metadata | Promise<Metadata>;
   readonly timeoutMs: number;
   readonly attemptsMax: number;
+  /** Of all calls together, where paramd says that it is asked too much. */
+  readonly budget: RetryBudget;
   /** Aborts when the client is closed. */
   readonly closed: AbortSignal;
 }
@@ -67,11 +70,14 @@ export async function unary<Q, S>(
       throwIfOver();
       const metadata = await inTime(defaults.metadata(), leftMs(), signal);
       throwIfOver();
-      return await attemptOnce(start, request, metadata, leftMs(), signal);
+      const answer = await attemptOnce(start, request, metadata, leftMs(), signal);
+      defaults.budget.answered();
+      return answer;
     } catch (error) {
       const waitMs = retryInMs(error, attempt);
       if (waitMs === undefined || attempt === defaults.attemptsMax) throw error;
       if (waitMs + ATTEMPT_MS_MIN > leftMs()) throw error;
+      if (isRefused(error) && !defaults.budget.take()) throw error;
       const over = signal === undefined ? defaults.closed : AbortSignal.any([signal, defaults.closed]);
       await sleep(waitMs, undefined, { signal: over }).catch(throwIfOver);
     }
@@ -111,6 +117,10 @@ async function inTime<T>(made: T | Promise<T>, timeoutMs: number, signal: AbortS
     cancelTimer();
     signal?.removeEventListener('abort', abort);
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof ParamdRpcError && error.reason === 'RATE_LIMITED';
 }
 
 /** With jitter, so that the callers of a replica that went away do not come back all at once. Undefined: not at all. */

@@ -17,6 +17,7 @@ import {
   type ReadSettings,
   setRequest,
 } from './requests.ts';
+import { RetryBudget } from './retry-budget.ts';
 import { clientClosed, ParamdRpcError } from './rpc-error.ts';
 import { type OpenWatch, resumingWatch, type WatchItem, type WatchSelection, type WatchSettings } from './watch.ts';
 
@@ -61,6 +62,7 @@ export function connect(settings: ConnectSettings): ParamdClient {
     metadata: metadataOf(actor, metadata),
     timeoutMs: msOf('timeoutMs', timeoutMs),
     attemptsMax: ATTEMPTS_MAX,
+    budget: new RetryBudget(),
     closed: closing.signal,
   };
   const lastSeen = startLastSeen(carryRevision);

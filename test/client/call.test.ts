@@ -1,12 +1,14 @@
 import { type ClientUnaryCall, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { type Unary, unary } from '../../src/client/call.ts';
+import { RetryBudget } from '../../src/client/retry-budget.ts';
 import { failure } from './fake-server.ts';
 
 const DEFAULTS = {
   metadata: () => new Metadata(),
   timeoutMs: 5_000,
   attemptsMax: 4,
+  budget: new RetryBudget(),
   closed: new AbortController().signal,
 };
 
@@ -32,6 +34,22 @@ describe('a unary call', () => {
       expect(requests).to.deep.equal(['the same', 'the same']);
     });
   }
+
+  it('is tried again no more often than the budget of its client allows, when it is refused', async () => {
+    const budget = new RetryBudget();
+    let attempts = 0;
+    const start: Unary<string, string> = (_request, _metadata, _options, callback) => {
+      attempts++;
+      callback(failure(status.RESOURCE_EXHAUSTED, 'RATE_LIMITED', {}, { retryMs: 1 }) as ServiceError, '');
+      return {} as ClientUnaryCall;
+    };
+    const refused = Array.from({ length: 100 }, () => unary(start, '', {}, { ...DEFAULTS, attemptsMax: 2, budget }));
+    const outcomes = await Promise.allSettled(refused);
+    expect(outcomes.every((outcome) => outcome.status === 'rejected')).to.equal(true);
+    expect(attempts).to.equal(110);
+    for (let answers = 0; answers < 25; answers++) budget.answered();
+    expect([budget.take(), budget.take(), budget.take()]).to.deep.equal([true, true, false]);
+  });
 
   it('ends with its client while it waits to be tried again', async () => {
     const closing = new AbortController();
