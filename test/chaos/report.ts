@@ -163,8 +163,8 @@ function simulation(result: CampaignResult | undefined): string {
   const told = `The core runs on virtual time over adapters in memory that lose, delay, double and reorder messages, fail before or
 after a commit took effect, serve old contents, promote standbys that miss commits, two of them apart, let former primaries
 come back, and stop and crash replicas at any await. One seed decides everything, so a history that breaks the contract can
-be seen again. What clients saw is held against what was really committed, as in the faults of real processes, and to the
-moment.`;
+be seen again. What clients saw is held against what was really committed, as in the faults of real processes, and against
+when it was.`;
   return `## Simulation
 
 ${wrapped(told)}
