@@ -49,15 +49,27 @@ export function get(session: ClientHttp2Session, request: Uint8Array): Promise<s
 
 /** Tells of each message of a stream, once it is whole. */
 export function onMessages(stream: ClientHttp2Stream, receive: (message: Buffer) => void): void {
-  let rest: Buffer = Buffer.alloc(0);
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  let needed = PREFIX_BYTES;
   stream.on('data', (chunk: Buffer) => {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes < needed) return;
+    // Not for every chunk: of a large message that would copy the same bytes again and again.
+    let rest = Buffer.concat(chunks);
+    needed = PREFIX_BYTES;
     while (rest.length >= PREFIX_BYTES) {
       const end = PREFIX_BYTES + rest.readUInt32BE(1);
-      if (rest.length < end) return;
+      if (rest.length < end) {
+        needed = end;
+        break;
+      }
       receive(rest.subarray(PREFIX_BYTES, end));
       rest = rest.subarray(end);
     }
+    chunks = [rest];
+    bytes = rest.length;
   });
 }
 

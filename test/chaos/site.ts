@@ -107,6 +107,7 @@ export interface LogLine {
   readonly msg: string;
   readonly level?: unknown;
   readonly why?: unknown;
+  readonly bytes?: unknown;
 }
 
 export interface SitePostgres {

@@ -6,31 +6,31 @@ import { text } from '../../e2e/rpc.ts';
 import { startProxy, type TestProxy } from '../../support/proxy.ts';
 import type { ChurnTold, ChurnWork } from '../connection-churn.ts';
 import type { Fault } from '../fault.ts';
+import { MEMORY_BACK, memoryBack, TELLS_MEMORY } from '../live-memory.ts';
 import { startLoad } from '../load-process.ts';
-import { type ProcessUse, processUse } from '../process-use.ts';
+import { openFiles } from '../open-files.ts';
 import { get, halfACall, openSession, startCall, WATCH_PATH } from '../raw-grpc.ts';
 import type { Site, SiteReplica } from '../site.ts';
-import { mustBeFelt, served } from './demands.ts';
+import { mustBeFelt, SERVED, served } from './demands.ts';
 import { judged } from './judged.ts';
 
 const KEY = 'fault:clients';
-const MIB = 1 << 20;
 /** Sockets of /metrics, of a reconnecting pool. */
 const FILES_MORE_MAX = 10;
 const FILES_BACK_MS_MAX = 10_000;
-/** From one round to the next alike one; what the first one brings is code, pools and the heap's own reserve. */
-const GROWTH_BYTES_MAX = 40 * MIB;
 const REAPED_MS_MAX = 30_000;
 
 const churn = judged({
   name: 'connection churn, 200/s',
   group: 'clients',
+  also: `${SERVED}; file descriptors back, ${MEMORY_BACK}`,
+  site: { settings: TELLS_MEMORY },
   async inject(site, scale, demand) {
     await site.replicas[0]!.direct.set({ key: KEY, value: text('here') });
-    const before = useOf(site);
+    const before = filesOf(site);
+    const demandMemory = await memoryBack(site, site.replicas, demand);
     const ports = site.replicas.map(({ links }) => links.clients.port);
     const roundMs = scale.ms(20_000, 2500);
-    const rounds: (readonly ProcessUse[])[] = [];
     for (let round = 0; round < 3; round++) {
       const work: ChurnWork = { ports, perSecond: 200, key: KEY };
       const load = startLoad<ChurnTold>('connection-churn.ts', work);
@@ -41,56 +41,58 @@ const churn = judged({
       demand(told.failed === 0, `${told.failed} of ${told.opened} calls on a new connection failed`);
       site.tell(`${told.opened} connections came and went`);
       await filesBack(site, before);
-      rounds.push(useOf(site));
     }
-    site.replicas.forEach((replica, at) => {
-      const files = rounds.at(-1)![at]!.files - before[at]!.files;
-      demand(files <= FILES_MORE_MAX, `${replica.name} holds ${files} more file descriptors than before`);
-      const grown = rounds[2]![at]!.residentBytes - rounds[1]![at]!.residentBytes;
-      site.note(`${replica.name} grew in the last round`, grown, 'bytes');
-      demand(grown <= GROWTH_BYTES_MAX, `${replica.name} grew by ${(grown / MIB).toFixed(0)} MiB in the last round`);
+    filesOf(site).forEach((files, at) => {
+      const more = files - before[at]!;
+      demand(more <= FILES_MORE_MAX, `${site.replicas[at]!.name} holds ${more} more file descriptors than before`);
     });
+    await demandMemory();
+  },
+  demand: served,
+});
+
+const halfOpen = judged({
+  name: '1,000 half-open clients',
+  group: 'clients',
+  also: `${SERVED}; reaped ≤ ${REAPED_MS_MAX / 1000} s, ${MEMORY_BACK}`,
+  site: { settings: TELLS_MEMORY },
+  async inject(site, scale, demand) {
+    const victim = site.replicas[1]!;
+    await victim.direct.set({ key: KEY, value: text('here') });
+    const demandMemory = await memoryBack(site, [victim], demand);
+    const { tookMs, left } = await reaped(victim, scale.times(1000, 400) / 4);
+    site.note('half-open clients reaped', tookMs, 'ms');
+    demand(tookMs <= REAPED_MS_MAX, `after ${tookMs.toFixed(0)} ms ${left} half-open clients are still there`);
+    await demandMemory();
   },
   demand: served,
 });
 
 /** Four kinds, all of which look alike from the server: nothing comes any more. */
-const halfOpen = judged({
-  name: '1,000 half-open clients',
-  group: 'clients',
-  async inject(site, scale, demand) {
-    const victim = site.replicas[1]!;
-    const each = scale.times(1000, 400) / 4;
-    await victim.direct.set({ key: KEY, value: text('here') });
-    const before = processUse(victim.pid);
-    const port = Number(victim.direct.target.split(':')[1]);
-    const sockets = [
-      ...mute(port, each, Buffer.alloc(0)),
-      ...mute(port, each, Buffer.from('PRI * HTTP')),
-      ...mute(port, each, halfACall()),
-    ];
-    const link = await startProxy(port);
-    try {
-      const sessions = await callers(link, each);
-      await eventually(() => processUse(victim.pid).files >= before.files + 4 * each);
-      link.mode = 'blackhole';
-      const startedAtMs = site.nowMs();
-      const reaped = () => processUse(victim.pid).files <= before.files + FILES_MORE_MAX;
-      const took = await eventually(reaped, REAPED_MS_MAX * 1.5).catch(() => Number.POSITIVE_INFINITY);
-      site.note('half-open clients reaped', site.nowMs() - startedAtMs, 'ms');
-      const left = processUse(victim.pid).files - before.files;
-      demand(took <= REAPED_MS_MAX, `after ${(site.nowMs() - startedAtMs).toFixed(0)} ms ${left} are still there`);
-      for (const session of sessions) session.destroy();
-    } finally {
-      for (const socket of sockets) socket.destroy();
-      await link.close();
-    }
-    const grown = processUse(victim.pid).residentBytes - before.residentBytes;
-    site.note('grown by', grown, 'bytes');
-    demand(grown <= 2 * GROWTH_BYTES_MAX, `${victim.name} grew by ${(grown / MIB).toFixed(0)} MiB`);
-  },
-  demand: served,
-});
+async function reaped(victim: SiteReplica, each: number): Promise<{ readonly tookMs: number; readonly left: number }> {
+  const before = openFiles(victim.pid);
+  const port = Number(victim.direct.target.split(':')[1]);
+  const sockets = [
+    ...mute(port, each, Buffer.alloc(0)),
+    ...mute(port, each, Buffer.from('PRI * HTTP')),
+    ...mute(port, each, halfACall()),
+  ];
+  const link = await startProxy(port);
+  const left = () => openFiles(victim.pid) - before;
+  try {
+    const sessions = await callers(link, each);
+    await eventually(() => left() >= 4 * each);
+    link.mode = 'blackhole';
+    const startedAtMs = performance.now();
+    await eventually(() => left() <= FILES_MORE_MAX, REAPED_MS_MAX * 1.5).catch(() => {});
+    const tookMs = performance.now() - startedAtMs;
+    for (const session of sessions) session.destroy();
+    return { tookMs, left: left() };
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await link.close();
+  }
+}
 
 /** Connections that send so much and then nothing, and answer no ping. */
 function mute(port: number, count: number, bytes: Buffer): Socket[] {
@@ -116,12 +118,12 @@ async function callers(link: TestProxy, count: number) {
   return sessions;
 }
 
-function useOf({ replicas }: Site): ProcessUse[] {
-  return replicas.map(({ pid }: SiteReplica) => processUse(pid));
+function filesOf({ replicas }: Site): number[] {
+  return replicas.map(({ pid }) => openFiles(pid));
 }
 
-async function filesBack(site: Site, before: readonly ProcessUse[]): Promise<void> {
-  const back = () => useOf(site).every(({ files }, at) => files <= before[at]!.files + FILES_MORE_MAX);
+async function filesBack(site: Site, before: readonly number[]): Promise<void> {
+  const back = () => filesOf(site).every((files, at) => files <= before[at]! + FILES_MORE_MAX);
   await eventually(back, FILES_BACK_MS_MAX).catch(() => {});
 }
 

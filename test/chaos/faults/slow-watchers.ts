@@ -11,8 +11,8 @@ const SLOW = 50;
 const PREFIX = 'fault:slow:';
 const QUEUE_BYTES_MAX = 1 << 20;
 const VALUE_BYTES = 8000;
-/** Each commit is so many values: 128 kB. */
-const VALUES = 16;
+/** Each commit is so many values. In a campaign, too, all the slow ones take in less than a GB once they read. */
+const VALUES = { ci: 16, campaign: 8 };
 const COMMIT_EVERY_MS = 100;
 const CATCH_UP_MS_MAX = 30_000;
 const OTHERS_RATIO_MAX = 1.2;
@@ -31,15 +31,17 @@ interface Slow {
 export const slowWatchers = judged({
   name: '50 slow watchers with window 0',
   group: 'watchers',
+  also: `p99 of others ≤ ${OTHERS_RATIO_MAX} × without them + ${GRAIN_MS} ms (in CI, where it is a few calls, ${SHORT.ratio} × + ${SHORT.grainMs} ms); ≤ ${QUEUE_BYTES_MAX >> 20} MiB queued for each; once they read, they get everything`,
   async inject(site, scale, demand) {
     const [writer, replica] = site.replicas as [SiteReplica, SiteReplica];
     const lastMs = scale.ms(20_000, 2500);
-    await measured(writer, replica, scale.ms(5000, 500));
-    const alone = await measured(writer, replica, lastMs);
+    const values = scale.short ? VALUES.ci : VALUES.campaign;
+    await measured(writer, replica, values, scale.ms(5000, 500));
+    const alone = await measured(writer, replica, values, lastMs);
     const watchersBefore = await replica.metric('paramd_watchers');
     const slow = openSlow(Number(replica.direct.target.split(':')[1]));
     await eventually(async () => (await replica.metric('paramd_watchers')) >= watchersBefore + SLOW);
-    const beside = await measured(writer, replica, lastMs);
+    const beside = await measured(writer, replica, values, lastMs);
     mustBeFelt(beside.bytes > 2 * QUEUE_BYTES_MAX, `only ${beside.bytes} bytes were written`);
     mustBeFelt(beside.queuedBytes > 0, 'nothing was ever queued');
     mustBeFelt(
@@ -61,18 +63,21 @@ export const slowWatchers = judged({
     for (const { takeAll } of slow) takeAll();
     const caughtUp = () => slow.every(({ revisions }) => revisions.at(-1) === beside.revisions.at(-1));
     const tookMs = await eventually(caughtUp, CATCH_UP_MS_MAX).catch(() => Number.POSITIVE_INFINITY);
-    demand(tookMs <= CATCH_UP_MS_MAX, 'C11: not all slow watchers caught up');
+    const behind = slow.filter(({ revisions }) => revisions.at(-1) !== beside.revisions.at(-1)).length;
+    demand(behind === 0, `C11: ${behind} slow watchers did not catch up`);
     site.note('slow watchers caught up', tookMs, 'ms');
     for (const { revisions, leave } of slow) {
       leave();
-      const missed = beside.revisions.filter((revision) => !revisions.includes(revision)).length;
-      demand(missed === 0 && isAscending(revisions), `C10: a slow watcher missed ${missed} revisions`);
+      const newest = revisions.at(-1) ?? 0n;
+      const due = beside.revisions.filter((revision) => revision <= newest);
+      const missed = due.filter((revision) => !revisions.includes(revision)).length;
+      demand(missed === 0 && isAscending(revisions), `C10: a slow watcher missed ${missed} of ${due.length} revisions`);
     }
   },
 });
 
 /** What others see while values are committed at a constant pace. */
-async function measured(writer: SiteReplica, replica: SiteReplica, lastMs: number) {
+async function measured(writer: SiteReplica, replica: SiteReplica, values: number, lastMs: number) {
   const reads: number[] = [];
   const deliveries: number[] = [];
   const committed = new Map<bigint, number>();
@@ -94,7 +99,7 @@ async function measured(writer: SiteReplica, replica: SiteReplica, lastMs: numbe
     const startedAtMs = performance.now();
     // No two writes of a run share a value.
     const value = text(`${startedAtMs} ${'x'.repeat(VALUE_BYTES)}`);
-    const operations = Array.from({ length: VALUES }, (_, at) => setOf(`${PREFIX}${at}`, value));
+    const operations = Array.from({ length: values }, (_, at) => setOf(`${PREFIX}${at}`, value));
     const { revision } = await writer.direct.commit({ operations });
     committed.set(revision, startedAtMs);
     await quick.reached(revision);
@@ -104,7 +109,7 @@ async function measured(writer: SiteReplica, replica: SiteReplica, lastMs: numbe
   await Promise.all([reading.stop(), looking.stop()]);
   quick.cancel();
   const revisions = [...committed.keys()];
-  const bytes = revisions.length * VALUES * VALUE_BYTES;
+  const bytes = revisions.length * values * VALUE_BYTES;
   return { reads: p99(reads), deliveries: p99(deliveries), revisions, bytes, queuedBytes };
 }
 
