@@ -2,7 +2,7 @@
 // these is gone. Wanted: ending a stream whose client does not read (nothing public does: a status waits behind the
 // data), the connection of a call, the size of its metadata without copying it, a say in what is kept of its
 // request, and the headers before it sees them.
-import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import { constants } from 'node:http2';
 import type { Metadata, Server, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 
@@ -30,13 +30,26 @@ export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer
   return (call as unknown as { call: BaseCall }).call;
 }
 
-export function sessionOf(base: BaseCall): ServerHttp2Session | undefined {
+export function sessionOf(base: Pick<BaseCall, 'stream'>): ServerHttp2Session | undefined {
   return base.stream.session as ServerHttp2Session | undefined;
 }
 
 /** One for each address or injector. */
 export function http2ServersOf(server: Server): Http2Server[] {
   return [...(server as unknown as { http2Servers: Map<Http2Server, unknown> }).http2Servers.keys()];
+}
+
+/**
+ * Before it listens. Node closes a connection on which 33 calls per second are cancelled, or a hundred come on top of
+ * those that it may have: deadlines of many callers who share a connection bring as much.
+ * @param burst cancelled at once, or opened on top
+ */
+export function allowResets(server: Server, burst: number, perSecond: number): void {
+  const { commonServerOptions } = server as unknown as { commonServerOptions: ServerOptions };
+  // Node takes the two of them together only.
+  commonServerOptions.streamResetBurst = burst;
+  commonServerOptions.streamResetRate = perSecond;
+  commonServerOptions.maxSessionRejectedStreams = burst;
 }
 
 /** Ends the stream at once, whatever is queued on it. */
