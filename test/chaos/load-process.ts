@@ -4,6 +4,7 @@ import { eventually } from '../e2e/eventually.ts';
 
 /** A program that makes load in a process of its own, so that neither the traffic nor its clock suffers from it. */
 export interface LoadProcess<Told> {
+  readonly pid: number;
   /** What it told last. */
   readonly told: Told | undefined;
   /** Waits until what it tells is so. */
@@ -29,6 +30,7 @@ export function startLoad<Told>(program: string, work: object): LoadProcess<Told
     });
   });
   return {
+    pid: child.pid!,
     get told() {
       return told;
     },

@@ -1,12 +1,16 @@
 // Calls that arrive at a rate whatever becomes of them, with deadlines and retries, as from many clients that do not know
-// of each other. The rate is told by whoever started this.
+// of each other; each of them, which is a connection, tries again as src/client does. The rate is told by whoever started this.
 import { constants } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RetryInfo } from '../../gen/google/rpc/error_details.ts';
+import { Status } from '../../gen/google/rpc/status.ts';
 import {
   BatchGetParametersRequest,
   GetParameterRequest,
   ListParametersRequest,
   SetParameterRequest,
 } from '../../gen/parameter/v1/parameter_service.ts';
+import { RetryBudget } from '../../src/client/retry-budget.ts';
 import { text } from '../e2e/rpc.ts';
 import { loadWork } from './load-process.ts';
 import { openSession, startCall } from './raw-grpc.ts';
@@ -32,17 +36,22 @@ export interface OpenLoopTold {
 const CONNECTIONS = 16;
 const ATTEMPT_MS = 1000;
 const ATTEMPTS_MAX = 3;
-const BACKOFF_MS = 500;
+const BACKOFF_MIN_MS = 50;
 /** Of operations that are under way; what comes on top is offered and lost, so that this process is bounded. */
 const UNDER_WAY_MAX = 30_000;
 const TICK_MS = 5;
 const TELL_MS = 50;
-const RETRIED: readonly string[] = ['8', '14', 'late', 'broken'];
+/** The way broke, or the replica says that it closes. */
+const RETRIED: readonly string[] = ['14', 'broken'];
+/** It has too much to do. */
+const RETRIED_WITHIN_BUDGET: readonly string[] = ['8', 'late'];
+const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo';
 const SERVICE = '/parameter.v1.ParameterService/';
 
 const { work, tell } = loadWork<OpenLoopWork>();
 const keys = Array.from({ length: work.keys }, (_, at) => `${work.prefix}${at}`);
 const sessions = Array.from({ length: CONNECTIONS }, () => openSession(work.port));
+const budgets = Array.from({ length: CONNECTIONS }, () => new RetryBudget());
 const attempts: Record<string, number> = {};
 const times: number[] = [];
 let perSecond = 0;
@@ -86,37 +95,55 @@ async function operate(turn: number): Promise<void> {
   const asked = next(turn);
   const startedMs = performance.now();
   for (let attempt = 1; ; attempt++) {
-    const outcome = await attemptOnce(turn + attempt, asked);
+    const { outcome, details } = await attemptOnce(turn, asked);
     attempts[outcome] = (attempts[outcome] ?? 0) + 1;
     if (outcome === '0') {
       good++;
       times.push(performance.now() - startedMs);
       if (times.length > 1000) times.shift();
+      budgets[turn % CONNECTIONS]!.answered();
       return;
     }
-    if (attempt === ATTEMPTS_MAX || !RETRIED.includes(outcome)) return;
-    await new Promise((resolve) => setTimeout(resolve, BACKOFF_MS * 2 ** attempt * (0.5 + Math.random())));
+    if (attempt === ATTEMPTS_MAX) return;
+    const within = RETRIED_WITHIN_BUDGET.includes(outcome) && budgets[turn % CONNECTIONS]!.take();
+    if (!within && !RETRIED.includes(outcome)) return;
+    const jitterMs = Math.random() * BACKOFF_MIN_MS * 2 ** attempt;
+    await sleep(retryAfterMs(details) + jitterMs);
   }
 }
 
-/** @returns grpc-status, "late" or "broken" */
-function attemptOnce(turn: number, { path, request }: Asked): Promise<string> {
+function retryAfterMs(details: string | undefined): number {
+  if (details === undefined) return 0;
+  const found = Status.decode(Buffer.from(details, 'base64')).details.find(({ typeUrl }) => typeUrl === RETRY_INFO);
+  const delay = found && RetryInfo.decode(found.value).retryDelay;
+  return delay === undefined ? 0 : Number(delay.seconds) * 1000 + delay.nanos / 1e6;
+}
+
+interface Ended {
+  /** grpc-status, "late" or "broken" */
+  readonly outcome: string;
+  readonly details: string | undefined;
+}
+
+function attemptOnce(turn: number, { path, request }: Asked): Promise<Ended> {
   const at = turn % CONNECTIONS;
   if (sessions[at]!.closed || sessions[at]!.destroyed) sessions[at] = openSession(work.port);
   const stream = startCall(sessions[at]!, path, request, ATTEMPT_MS);
   return new Promise((resolve) => {
     let status: string | undefined;
+    let details: string | undefined;
     const late = setTimeout(() => {
       status ??= 'late';
       stream.close(constants.NGHTTP2_CANCEL);
     }, ATTEMPT_MS);
     const note = (headers: Record<string, unknown>) => {
       status ??= headers['grpc-status'] as string | undefined;
+      details ??= headers['grpc-status-details-bin'] as string | undefined;
     };
     stream.on('response', note).on('trailers', note);
     stream.once('close', () => {
       clearTimeout(late);
-      resolve(status ?? 'broken');
+      resolve({ outcome: status ?? 'broken', details });
     });
     stream.resume();
   });
