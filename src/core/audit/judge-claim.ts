@@ -41,8 +41,8 @@ export function isSame(one: Parameter | undefined, other: Parameter | undefined)
 }
 
 function isSameBytes(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-  if (one === undefined || other === undefined || one.length !== other.length) return one === other;
-  return one.every((byte, at) => byte === other[at]);
+  if (one === undefined || other === undefined) return one === other;
+  return Buffer.compare(one, other) === 0;
 }
 
 function isSameLabels(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {

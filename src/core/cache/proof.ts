@@ -88,7 +88,11 @@ export class Proof {
       },
     );
     if (head === 'late') throw this.late(need);
-    if (head.revision < revision) throw revisionLost(revision, head.revision);
+    if (head.revision < revision) {
+      // Of a server that is not believed: it says nothing of this history.
+      if (head.epoch.id !== this.#tailer.history.epoch.id) throw this.late(need);
+      throw revisionLost(revision, head.revision);
+    }
     if ((await within(this.#tailer.reached(revision), this.#clock, patience)) === 'late') throw this.late(need);
   }
 }
