@@ -20,7 +20,9 @@ export function checkWatches(context: CheckContext, currency: Currency): void {
 function checkLost(context: CheckContext, watch: WatchRecord, at: Position | undefined): void {
   const { timeline, findings } = context;
   const known = at ?? (watch.startRevision === 0n ? NOWHERE : timeline.positionOf(watch.startRevision - 1n));
-  if (known === NOWHERE || mayBeLost(context, known, watch.endMs)) return;
+  // What it was told last was of its own order; what was asked then may have been answered by a primary that is no more.
+  const sinceMs = watch.responses.at(-1)?.atMs ?? watch.openMs;
+  if (known === NOWHERE || mayBeLost(context, known, sinceMs)) return;
   const revision = timeline.revisionAt(known);
   findings.add(
     'refused as lost what is not',
