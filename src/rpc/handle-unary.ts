@@ -5,13 +5,10 @@ import { status as Code, type handleUnaryCall } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
 import { type Admission, admit } from './admission.ts';
 import { IncomingCall } from './incoming-call.ts';
-import { oneOf } from './refusals.ts';
 import type { Runtime } from './runtime.ts';
 import { type CallStatus, CallStatusError, plainStatus, statusOf, unforeseenStatus } from './status-table.ts';
 import { type AnyServerCall, baseCall } from './transport.ts';
 import { admitAnswer, answerLeaves } from './unread-answers.ts';
-
-const LEFT = statusOf({ reason: 'CANCELLED' });
 
 /** A handler: from the bytes of the request to those of the response. */
 export type Answer = (request: Buffer, call: IncomingCall) => Promise<Buffer> | Buffer;
@@ -22,7 +19,7 @@ export function handleUnary(
   answer: Answer,
   admission: Admission = 'limited',
 ): handleUnaryCall<Buffer, Buffer> {
-  const { limits, clock, open, queue } = runtime;
+  const { limits, clock, open } = runtime;
   return (grpcCall, respond) => {
     const base = baseCall(grpcCall);
     const connection = runtime.connectionOf(base);
@@ -62,17 +59,9 @@ export function handleUnary(
         end(plainStatus(Code.DEADLINE_EXCEEDED, `no answer within ${limits.unaryTimeoutMs} ms`));
         incoming.abort(new ParamdError({ reason: 'CANCELLED' }));
       });
-      const run = (): void => {
-        try {
-          const response = answer(grpcCall.request, incoming);
-          if (response instanceof Promise) response.then(succeed).catch(fail);
-          else succeed(response);
-        } catch (error) {
-          fail(error);
-        }
-      };
-      if (admission === 'always') run();
-      else queue.enter(incoming, run, () => end(incoming.hasLeft ? LEFT : oneOf(runtime.refusals)));
+      const response = answer(grpcCall.request, incoming);
+      if (response instanceof Promise) response.then(succeed).catch(fail);
+      else succeed(response);
     } catch (error) {
       fail(error);
     }

@@ -46,10 +46,6 @@ export class IncomingCall implements Call {
     return this.#leaving.signal;
   }
 
-  get hasLeft(): boolean {
-    return this.#call.cancelled;
-  }
-
   /** Nobody waits for the signal any more. */
   answered(): void {
     this.#isAnswered = true;

@@ -16,12 +16,9 @@ export interface RpcLimits {
   readonly metadataBytesMax: number;
   /** Calls per second and connection, with bursts of as many; 0: no limit. */
   readonly ratePerConnectionMax: number;
-  /** Calls that a connection may cancel per second in the long run, also by their deadlines; beyond it is closed. */
+  /** Calls that a connection may cancel at once, and per second in the long run, also by their deadlines; beyond it is closed. */
+  readonly resetsPerConnectionMax: number;
   readonly resetsPerConnectionSecondMax: number;
-  /** Calls may wait for their turn so long when more come than are answered; others are told to come again. */
-  readonly queueMsMax: number;
-  /** Waiting for their turn at once, also where more do not come for long. */
-  readonly queuedCallsMax: number;
   /** A unary call that came without a shorter deadline gets this one. */
   readonly unaryTimeoutMs: number;
   /** A stream or answer of which the client takes nothing for so long is ended. */
@@ -47,9 +44,8 @@ export const RPC_LIMITS: RpcLimits = {
   unreadBytesPerConnectionMax: 64 << 20,
   metadataBytesMax: 16 << 10,
   ratePerConnectionMax: 0,
+  resetsPerConnectionMax: 10_000,
   resetsPerConnectionSecondMax: 500,
-  queueMsMax: 100,
-  queuedCallsMax: 10_000,
   unaryTimeoutMs: 10_000,
   stallMs: 30_000,
   prefaceMs: 10_000,

@@ -8,17 +8,14 @@ import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
 import { burstOf } from './admission.ts';
-import { CallQueue } from './call-queue.ts';
 import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
-import { earlyRefusal } from './early-refusal.ts';
 import { guardHeaders } from './guard-headers.ts';
 import { heldRequests } from './held-requests.ts';
 import { type RpcLimits, rpcLimits } from './limits.ts';
 import { openCalls } from './open-calls.ts';
 import { openStreams } from './open-streams.ts';
 import { pageTokens } from './page-tokens.ts';
-import { refusals } from './refusals.ts';
 import { requestIntake } from './request-intake.ts';
 import type { Identity, Runtime } from './runtime.ts';
 import { cacheService } from './services/cache-service.ts';
@@ -66,20 +63,18 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     open,
     connectionOf: connections(clock, burstOf(limits.ratePerConnectionMax)),
     streams: openStreams(clock),
-    queue: new CallQueue(clock, limits),
-    refusals: refusals(limits.queueMsMax),
     identity: options.identity,
     draining: false,
   };
   const serving: Serving = { is: false, changed: new Set() };
   const interceptors = [open.interceptor, requestIntake(limits, heldRequests(runtime))];
   const server = new Server({ ...channelOptions(limits), interceptors });
-  allowResets(server, limits.streamsPerConnectionMax, limits.resetsPerConnectionSecondMax);
+  allowResets(server, limits);
   addServices(server, runtime, serving);
 
   const credentials = options.tls && new ReloadableCredentials(options.tls, limits.prefaceMs);
   const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
-  guardHeaders(server, earlyRefusal(runtime));
+  guardHeaders(server);
   const sockets = new Set<Socket>();
   const listener = listenerFor(injector, sockets, limits, clock);
   const port = await listening(listener, options.listen);

@@ -1,13 +1,11 @@
 import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CallQueue } from './call-queue.ts';
 import type { Connection } from './connections.ts';
 import type { RpcLimits } from './limits.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { PageTokens } from './page-tokens.ts';
-import type { CallStatus } from './status-table.ts';
 import type { BaseCall } from './transport.ts';
 
 /** What all handlers share. */
@@ -18,11 +16,8 @@ export interface Runtime {
   readonly limits: RpcLimits;
   readonly tokens: PageTokens;
   readonly open: OpenCalls;
-  readonly connectionOf: (base: Pick<BaseCall, 'stream'>) => Connection;
+  readonly connectionOf: (base: BaseCall) => Connection;
   readonly streams: OpenStreams;
-  readonly queue: CallQueue;
-  /** Of calls for which it has no room. */
-  readonly refusals: readonly CallStatus[];
   readonly identity: Identity;
   draining: boolean;
 }

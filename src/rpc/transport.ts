@@ -6,6 +6,13 @@ import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, ServerOptions 
 import { constants } from 'node:http2';
 import type { Metadata, Server, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 
+import type { RpcLimits } from './limits.ts';
+
+type ResetLimits = Pick<
+  RpcLimits,
+  'resetsPerConnectionMax' | 'resetsPerConnectionSecondMax' | 'streamsPerConnectionMax'
+>;
+
 export type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
 
 /** What grpc-js makes for a stream before any handler runs, and gives to interceptors. */
@@ -30,7 +37,7 @@ export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer
   return (call as unknown as { call: BaseCall }).call;
 }
 
-export function sessionOf(base: Pick<BaseCall, 'stream'>): ServerHttp2Session | undefined {
+export function sessionOf(base: BaseCall): ServerHttp2Session | undefined {
   return base.stream.session as ServerHttp2Session | undefined;
 }
 
@@ -40,16 +47,16 @@ export function http2ServersOf(server: Server): Http2Server[] {
 }
 
 /**
- * Before it listens. Node closes a connection on which 33 calls per second are cancelled, or a hundred come on top of
- * those that it may have: deadlines of many callers who share a connection bring as much.
- * @param burst cancelled at once, or opened on top
+ * Before it listens. Node closes a connection on which 33 calls per second are cancelled, a thousand at once, or a hundred
+ * come on top of those that it may have: deadlines of many callers who share a connection bring as much, above all when a
+ * process wakes that was frozen.
  */
-export function allowResets(server: Server, burst: number, perSecond: number): void {
+export function allowResets(server: Server, limits: ResetLimits): void {
   const { commonServerOptions } = server as unknown as { commonServerOptions: ServerOptions };
   // Node takes the two of them together only.
-  commonServerOptions.streamResetBurst = burst;
-  commonServerOptions.streamResetRate = perSecond;
-  commonServerOptions.maxSessionRejectedStreams = burst;
+  commonServerOptions.streamResetBurst = limits.resetsPerConnectionMax;
+  commonServerOptions.streamResetRate = limits.resetsPerConnectionSecondMax;
+  commonServerOptions.maxSessionRejectedStreams = limits.streamsPerConnectionMax;
 }
 
 /** Ends the stream at once, whatever is queued on it. */

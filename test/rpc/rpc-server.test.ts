@@ -108,6 +108,30 @@ describe('rpc server', () => {
     expect(fixture.outcomes[0]?.status).to.equal('CANCELLED');
   });
 
+  it('keeps a connection on which the deadlines of thousands of calls pass at once', async () => {
+    fixture = await startFixture();
+    const innocent = Promise.withResolvers<Read>();
+    let left = 0;
+    fixture.core.answer.get = (key, _consistency, { signal }) => {
+      if (key === 'innocent') return innocent.promise;
+      signal.addEventListener('abort', () => (left += 1));
+      return new Promise(() => undefined);
+    };
+    const answer = ask((request: GetParameterRequest, callback) => fixture.parameters.getParameter(request, callback), {
+      ...GET,
+      key: 'innocent',
+    });
+    answer.catch(() => undefined);
+    for (let round = 1; round <= 3; round++) {
+      const calls = Array.from({ length: 800 }, () => fixture.parameters.getParameter(GET, () => undefined));
+      await until(() => fixture.core.asked.length === round * 800 + 1);
+      for (const call of calls) call.cancel();
+      await until(() => left === round * 800);
+    }
+    innocent.resolve({ parameter: encodeParameter(aParameter()), freshness: FRESH });
+    await answer;
+  });
+
   it('bounds metadata', async () => {
     fixture = await startFixture({ limits: { metadataBytesMax: 1000 } });
     const metadata = new Metadata();
