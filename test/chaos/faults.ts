@@ -3,6 +3,7 @@ import { busFaults } from './faults/bus.ts';
 import { clientsFaults } from './faults/clients.ts';
 import { clockFaults } from './faults/clock.ts';
 import { failoverFaults } from './faults/failover.ts';
+import { loadFaults } from './faults/load.ts';
 import { nothing } from './faults/nothing.ts';
 import { postgresFaults } from './faults/postgres.ts';
 import { replicaFaults } from './faults/replica.ts';
@@ -23,3 +24,6 @@ export const FAULTS: readonly Fault[] = [
   ...clientsFaults,
   ...startFaults,
 ];
+
+/** What paramd does not stand yet: run by name, told in the report, and no part of the short pass. */
+export const OPEN_FAULTS: readonly Fault[] = loadFaults;

@@ -206,6 +206,8 @@ const NOT_PROMISED = [
   '**An old primary that is not fenced** goes on acknowledging writes to whoever still reaches it. A replica that polls it cannot know of the new one. Staleness bounds hold against the primary that a replica polls (C5): the failover set-up must fence the old one.',
   "**Clock rates.** The bounds assume that the monotonic clocks of a replica's machine run within 0.1 % of true time. Wall clocks are not relied on.",
   '**A restored backup** in the same timeline is noticed by the replicas that saw more than it has. One that starts afterwards with nothing in memory cannot know what was lost.',
+  '**Sleeps of a machine below 100 ms** go unnoticed, and make the age that an answer tells too young by as much.',
+  '**Goodput under overload.** A replica that is asked for several times what it can answer, by clients with deadlines, spends its time on calls whose callers have given up: little of its goodput is left until the load falls, and seconds later it is as before. Nothing that it does say is false. `npm run chaos -- --only overload` shows it; it is no part of the short pass, because it does not hold. Keep room, and bound each connection (`PARAMD_CONNECTION_CALLS_PER_SECOND`).',
   '**What short runs do not show**: leaks slower than a minute, faults that take hours, disks that lie about `fsync`, kernels and machines that fail whole, networks between real machines. All of this ran on one machine, over loopback.',
   '**A checker of histories finds violations; it does not prove that there can be none.** It says of these runs that nobody was told anything false.',
 ];
