@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom } from '../core/cluster.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { read, type Writing, write } from './calls.ts';
 import { Choices } from './choices.ts';
 import type { Recorder } from './recorder.ts';

@@ -9,17 +9,7 @@ import type { Parameter } from '../../src/model/parameter.ts';
 import type { Operation, Write } from '../../src/model/write.ts';
 import type { Counter, Histogram, Telemetry } from '../../src/ports/telemetry.ts';
 import { parameterCodec } from '../../src/rpc/parameter-codec.ts';
-
-/** Repeatable "random" numbers (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
+import { seededRandom } from '../support/seeded-random.ts';
 
 export interface Replica {
   readonly core: RunningCore;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { seededRandom } from '../core/cluster.ts';
 import { type ProxyMode, startProxy, type TestProxy } from '../support/proxy.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { requireValkey, startValkey, type TestServer } from '../support/servers.ts';
 import { campaignMs, eventually, repeating } from './eventually.ts';
 import { Load } from './load.ts';

@@ -1,4 +1,4 @@
-import { seededRandom } from '../core/cluster.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 
 /** Everything that is left to chance, from one seed. */
 export class Chance {
