@@ -13,6 +13,9 @@ export const NOT_RUN: Readonly<Record<string, Readonly<Record<string, string>>>>
   'docs/performance.md': {
     'npm run bench': 'takes minutes; test/bench runs both for a moment, and here their options are looked up',
   },
+  'docs/hostile-input.md': {
+    'npm run hostile': 'takes minutes; test/hostile runs all but some of its cases, and holds its table to them',
+  },
   'docs/deploy/container.md': {
     'docker run --env PGHOST': 'needs a container engine; test/deploy holds the Dockerfile to the settings',
     'docker compose config --quiet': 'needs a container engine; test/deploy reads the file',
