@@ -11,6 +11,8 @@ export interface SnapshotKeeperOptions {
   readonly contents: Contents;
   readonly clock: Clock;
   readonly log: (line: string) => void;
+  /** Tests hold it back. */
+  readonly write?: typeof writeSnapshot;
 }
 
 /** Keeps the snapshot file up to date: one write at a time, and not for every change. */
@@ -82,11 +84,11 @@ export class SnapshotKeeper {
   }
 
   async #writeNow(): Promise<void> {
-    const { path, prefixes, contents, log } = this.#options;
+    const { path, prefixes, contents, log, write = writeSnapshot } = this.#options;
     const { entries, revision } = contents;
     const snapshot = { prefixes, revision, keys: [...entries.keys()], entries: [...entries.values()] };
     try {
-      await writeSnapshot(path, snapshot);
+      await write(path, snapshot);
       if (this.#hasFailed) log(`near cache: snapshotFile ${path} can be written again`);
       this.#hasFailed = false;
     } catch (error) {

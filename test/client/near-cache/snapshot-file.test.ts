@@ -1,13 +1,23 @@
-import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { NearCache, NearCacheSettings } from '../../../src/client/index.ts';
+import { Contents } from '../../../src/client/near-cache/contents.ts';
 import { openNearCache } from '../../../src/client/near-cache/open-near-cache.ts';
+import type { Snapshot } from '../../../src/client/near-cache/snapshot-file.ts';
+import { SnapshotKeeper } from '../../../src/client/near-cache/snapshot-keeper.ts';
 import { eventually } from '../../e2e/eventually.ts';
-import { changes, put, type ScriptedClient, scriptedClient, snapshot, unavailable } from './scripted-client.ts';
+import {
+  changes,
+  put,
+  type ScriptedClient,
+  scriptedClient,
+  settled,
+  snapshot,
+  unavailable,
+} from './scripted-client.ts';
 import { type VirtualTime, virtualTime } from './virtual-time.ts';
 
 describe('near cache: snapshot file', () => {
@@ -150,16 +160,35 @@ describe('near cache: snapshot file', () => {
   });
 
   it('is written by one writer at a time', async () => {
-    const cache = open();
-    await client.watching.push(snapshot(1n, { 'app:n': 'x'.repeat(1 << 20) }));
-    let most = 0;
-    for (let revision = 2n; revision < 60n; revision++) {
-      await client.watching.push(changes(put('app:n', `${revision}`.repeat(1 << 20), revision)));
-      most = Math.max(most, readdirSync(folder).filter((name) => name.endsWith('.tmp')).length);
-    }
-    await cache.close();
-    expect(most).to.equal(1);
-    expect(await readFile(file, 'latin1')).to.include('"revision":"59"');
+    const begun: bigint[] = [];
+    let finish = () => {};
+    const write = (_path: string, { revision }: Snapshot) => {
+      begun.push(revision);
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    };
+    const contents = new Contents();
+    const keeper = new SnapshotKeeper({ path: file, prefixes: ['app:'], contents, clock: time, log: () => {}, write });
+    const change = async () => {
+      contents.advance(contents.revision + 1n);
+      keeper.changed();
+      await time.advance(60_000);
+    };
+    for (let i = 0; i < 3; i++) await change();
+    expect(begun, 'the first writer runs').to.deep.equal([1n]);
+    finish();
+    await time.advance(60_000);
+    expect(begun, 'the next one has what came since').to.deep.equal([1n, 3n]);
+    await change();
+    const closed = keeper.close();
+    await time.advance(60_000);
+    expect(begun, 'the last one waits as well').to.deep.equal([1n, 3n]);
+    finish();
+    await settled();
+    expect(begun).to.deep.equal([1n, 3n, 4n]);
+    finish();
+    await closed;
   });
 
   it('is not replaced by a process that has reached no server', async () => {
