@@ -1,15 +1,14 @@
-import type { LogEntry } from '../../model/event.ts';
 import type { Head, Revision } from '../../model/revision.ts';
 import type { Announcement, Bus } from '../../ports/bus.ts';
-import type { Clock, Random, Timer } from '../../ports/clock.ts';
-import { type Expected, type LogPage, type Store, StoreError } from '../../ports/store.ts';
+import type { Clock, Random } from '../../ports/clock.ts';
+import { type Expected, type Store, StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Lease } from '../cache/lease.ts';
 import { History } from '../history.ts';
 import { type Patience, pause, within } from '../waiting.ts';
 import { AppliedLog, type Asked, type View } from './applied-log.ts';
 import { findEpoch } from './epoch-change.ts';
-import { HeldAnnouncements } from './held-announcements.ts';
+import { HOLE_PATIENCE_MS, LogFeed } from './log-feed.ts';
 import { Poller, type PollIntervals } from './poller.ts';
 
 export interface TailerOptions {
@@ -25,42 +24,38 @@ export interface TailerOptions {
   readonly isNeeded: () => boolean;
 }
 
-/** How long an announcement may be late before the log is read instead. */
-const HOLE_PATIENCE_MS = 10;
 /** A connection that may lead to a former primary is left no more often: the next one may lead there too. */
 const FORSAKE_EVERY_MS = 500;
-const LOG_PAGE_ENTRIES_MAX = 1000;
-const LOG_PAGE_BYTES_MAX = 4 << 20;
 /** A head read that takes longer counts as unreachable for whoever may take a degraded answer. */
 export const STORE_PATIENCE_MS = 500;
 
 /**
- * Applies the one log, in order, and knows how far it got (`applied`).
+ * Follows the one log, knows how far it is applied (`applied`), and judges by it what the store answers.
  *
- * Naive: apply what pub/sub brings. It loses, doubles and reorders. Chosen: an announcement is applied only if it follows
- * `applied` without a hole and its batch id chains to the one applied last; everything else is repaired from the log.
- * Polling the head proves freshness and finds what was never announced; so the bus only makes things faster.
+ * Polling the head proves freshness, finds what was never announced, and tells of another epoch, which is taken over; so
+ * the bus only makes things faster.
  */
 export class Tailer {
   readonly #options: TailerOptions;
   readonly #poller: Poller;
-  readonly #held = new HeldAnnouncements();
   readonly #log: AppliedLog;
+  readonly #feed: LogFeed;
   #reachable = true;
-  #reading: Promise<void> | undefined;
-  #readAgain = false;
   #changing: Promise<void> | undefined;
-  #holeTimer: Timer | undefined;
-  #following = false;
   /** Why the epoch cannot be changed, once it is logged. */
   #trouble = '';
   #forsookAtMs = Number.NEGATIVE_INFINITY;
-  #stopped = false;
 
   constructor(options: TailerOptions) {
     this.#options = options;
-    const { clock, random, intervals, isNeeded, lease, views } = options;
-    this.#log = new AppliedLog(lease, views);
+    const { store, bus, clock, random, telemetry, intervals, isNeeded, lease, views } = options;
+    const log = new AppliedLog(lease, views);
+    this.#log = log;
+    this.#feed = new LogFeed({
+      ...{ store, bus, clock, telemetry, log },
+      admit: (asked, head) => this.#admitOwn(asked, head),
+      changeEpoch: (head) => this.#changeEpoch(head),
+    });
     this.#poller = new Poller({ clock, random, intervals, isNeeded, read: () => this.#readHead() });
   }
 
@@ -98,41 +93,26 @@ export class Tailer {
     let head = await store.readHead();
     if (head.incarnation !== head.epoch.incarnation) head = await store.startEpoch(head.epoch, head.revision);
     const history = new History(await store.epochs());
-    this.#log.adopt({ head, history, isLost: () => false }, true);
-    await this.#readLog();
-    this.#following = true;
+    await this.#feed.start({ head, history, isLost: () => false });
     bus.listen({
       announced: (announcement) => this.announced(announcement),
-      connected: () => this.#readLog().catch(() => {}),
+      connected: () => this.#feed.readLog().catch(() => {}),
       disconnected: () => {},
     });
     this.#poller.start();
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#holeTimer?.cancel();
-    await this.#poller.stop();
-    await Promise.allSettled([this.#reading, this.#changing]);
+    await Promise.all([this.#feed.stop(), this.#poller.stop()]);
+    await this.#changing?.catch(() => {});
   }
 
   /** Committed changes, from the bus or from this replica's own write. */
   announced(announcement: Announcement): void {
-    const { applied, history } = this.#log;
-    const { epoch } = history;
-    if (announcement.epochId !== epoch.id) {
-      if (announcement.epochNumber > epoch.number) void this.#lookFor(announcement.epochNumber);
-      else this.#options.telemetry.add('bus_dropped');
-      return;
-    }
-    if (announcement.to <= applied) return;
-    if (announcement.from > applied + 1n) {
-      this.#held.hold(announcement);
-      this.#expectHole();
-      return;
-    }
-    this.#applyAnnouncement(announcement);
-    this.#applyHeld();
+    const { epoch } = this.history;
+    if (announcement.epochId === epoch.id) this.#feed.announced(announcement);
+    else if (announcement.epochNumber > epoch.number) void this.#lookFor(announcement.epochNumber);
+    else this.#options.telemetry.add('bus_dropped');
   }
 
   /** Waits until everything applied is proven to have been current no earlier than `sinceMs`. @throws StoreError */
@@ -159,7 +139,7 @@ export class Tailer {
   /** Resolves when `applied` has reached the revision, and at any epoch change: look again. */
   reached(revision: Revision): Promise<void> {
     const reached = this.#log.reached(revision);
-    if (revision > this.#log.applied) this.#expectHole();
+    if (revision > this.#log.applied) this.#feed.expectHole();
     return reached;
   }
 
@@ -181,7 +161,7 @@ export class Tailer {
     this.#reachable = true;
     if (this.#log.isOutdated(asked)) return false;
     if (!this.#log.isOurs(asked, head) || !this.#log.observe(asked, head)) return false;
-    if (head.revision > this.#log.applied) this.#expectHole();
+    if (head.revision > this.#log.applied) this.#feed.expectHole();
     return true;
   }
 
@@ -232,131 +212,6 @@ export class Tailer {
     }
   }
 
-  /** Reads the log until its end; one read at a time. */
-  #readLog(): Promise<void> {
-    if (this.#reading !== undefined) {
-      this.#readAgain = true;
-      return this.#reading;
-    }
-    const reading = (async () => {
-      do {
-        this.#readAgain = false;
-        while (!this.#stopped && (await this.#readPage())) {}
-      } while (this.#readAgain && !this.#stopped);
-    })();
-    this.#reading = reading;
-    const ended = () => {
-      this.#reading = undefined;
-    };
-    reading.then(ended, ended);
-    return reading;
-  }
-
-  /** @returns whether there is more */
-  async #readPage(): Promise<boolean> {
-    const { store, telemetry } = this.#options;
-    telemetry.add('log_reads');
-    const asked = this.ask();
-    const page = await store.readLog({
-      after: asked.applied,
-      entriesMax: LOG_PAGE_ENTRIES_MAX,
-      bytesMax: LOG_PAGE_BYTES_MAX,
-      values: this.#log.wantsValues,
-      lane: 'tailer',
-    });
-    const fit = this.#log.fits(asked, page);
-    if (fit === 'outdated') return true;
-    if (fit === 'parted') return this.#parted(asked, page.head);
-    if (fit === 'behind') return this.#fellBehind(page.head);
-    this.#applyPage(page);
-    this.#applyHeld();
-    this.#admitOwn(asked, page.head);
-    return page.head.revision > this.#log.applied;
-  }
-
-  #applyPage(page: LogPage): void {
-    const { bus, telemetry } = this.#options;
-    const unannounced = page.entries.filter((entry) => entry.revision > this.#log.applied);
-    for (const entry of unannounced) this.#apply(entry);
-    const { startRevision } = this.#log.history.epoch;
-    if (page.entries.length === 0 && page.head.revision === startRevision - 1n) this.#log.passInto(startRevision);
-    if (unannounced.length > 0 && this.#following && bus.state() === 'connected') {
-      telemetry.add('bus_repaired');
-      bus.suspect();
-    }
-  }
-
-  #applyAnnouncement(announcement: Announcement): void {
-    const { applied, batchId } = this.#log;
-    const overlap = announcement.entries.find((entry) => entry.revision === applied);
-    const before = announcement.from === applied + 1n ? announcement.previousBatchId : overlap?.batchId;
-    if (before !== batchId) {
-      this.#readLog().catch(() => {});
-      return;
-    }
-    for (const entry of announcement.entries) if (entry.revision > this.#log.applied) this.#apply(entry);
-  }
-
-  #applyHeld(): void {
-    for (let next = this.#held.takeReached(this.#log.applied); next; next = this.#held.takeReached(this.#log.applied)) {
-      if (next.to > this.#log.applied) this.#applyAnnouncement(next);
-    }
-  }
-
-  #apply(entry: LogEntry): void {
-    if (!this.#log.apply(entry)) this.#readLog().catch(() => {});
-    if (this.#following) this.#observeAge(entry);
-  }
-
-  /** By the store's clock and this machine's: only as true as they agree. */
-  #observeAge({ events }: LogEntry): void {
-    const writtenAtUs = events[0]?.parameter?.updateTimeUs;
-    if (writtenAtUs === undefined) return;
-    const { clock, telemetry } = this.#options;
-    telemetry.observe('propagation_seconds', Math.max(0, clock.wallMs() / 1000 - Number(writtenAtUs) / 1e6));
-  }
-
-  /** Something beyond `applied` exists. If no announcement brings it soon, the log does. */
-  #expectHole(): void {
-    if (this.#holeTimer !== undefined || this.#stopped) return;
-    const { bus, clock } = this.#options;
-    if (bus.state() !== 'connected' && this.#held.isEmpty) {
-      this.#readLog().catch(() => {});
-      return;
-    }
-    this.#holeTimer = clock.setTimer(HOLE_PATIENCE_MS, () => {
-      this.#holeTimer = undefined;
-      if (!this.#held.isEmpty || this.#log.isAwaited) {
-        this.#readLog().catch(() => {});
-      }
-    });
-  }
-
-  /** What was applied is not what the store has. */
-  async #parted(asked: Asked, head: Head): Promise<boolean> {
-    const before = this.history;
-    await this.#changeEpoch(head);
-    if (this.history !== before) return true;
-    if (!this.#log.isOurs(asked, head)) throw new StoreError('epoch-changed', 'the log was of another epoch');
-    this.#rebase(await this.#options.store.readHead());
-    return true;
-  }
-
-  /** This replica slept longer than history is kept. */
-  #fellBehind(head: Head): boolean {
-    this.#options.telemetry.log('warn', 'the log was compacted beyond what this replica had applied; starting again', {
-      applied: this.#log.applied,
-      compactRevision: head.compactRevision,
-    });
-    this.#rebase(head);
-    return true;
-  }
-
-  #rebase(head: Head): void {
-    this.#held.clear();
-    this.#log.rebase(head);
-  }
-
   /** Finds out, and if it is due begins, the epoch that the store is in, and takes it over. One at a time. */
   #changeEpoch(head: Head): Promise<void> {
     this.#options.lease.void();
@@ -389,9 +244,6 @@ export class Tailer {
       applied,
       lost: found.isLost(applied),
     });
-    this.#held.clear();
-    this.#log.adopt(found);
-    // Not waited for: this may run inside a log read, whose next page goes on then.
-    this.#readLog().catch(() => {});
+    this.#feed.adopt(found);
   }
 }

@@ -1,6 +1,6 @@
 import type { Mistake } from './mistake.ts';
 
-const TAILER = 'core/watch/tailer.ts';
+const FEED = 'core/watch/log-feed.ts';
 const LOG = 'core/watch/applied-log.ts';
 
 export const tailerMistakes: readonly Mistake[] = [
@@ -10,15 +10,15 @@ export const tailerMistakes: readonly Mistake[] = [
     breaks: ['C5', 'C10'],
     edits: [
       {
-        file: TAILER,
+        file: FEED,
         find: `      this.#held.hold(announcement);
-      this.#expectHole();
+      this.expectHole();
       return;
 `,
-        replace: '      this.#expectHole();\n',
+        replace: '      this.expectHole();\n',
       },
       {
-        file: TAILER,
+        file: FEED,
         find: 'announcement.previousBatchId : overlap?.batchId;',
         replace: 'announcement.previousBatchId : (overlap?.batchId ?? batchId);',
       },
@@ -28,7 +28,7 @@ export const tailerMistakes: readonly Mistake[] = [
     name: 'batch id at applied not checked',
     slip: 'An announcement is applied if its revision follows what is applied: the batch id at applied is not compared.',
     breaks: ['C5', 'C9', 'C10', 'C13'],
-    edits: [{ file: TAILER, find: 'if (before !== batchId) {', replace: 'if (before === undefined) {' }],
+    edits: [{ file: FEED, find: 'if (before !== batchId) {', replace: 'if (before === undefined) {' }],
   },
   {
     name: 'epoch not checked',
