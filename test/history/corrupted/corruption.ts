@@ -58,15 +58,20 @@ export function answers(history: CorruptHistory): { read: CorruptRead; answer: C
   );
 }
 
-/** Single sets without a request id, acknowledged by the last era. */
-export function acknowledgedSets(history: CorruptHistory): { write: CorruptWrite; revision: bigint; value: string }[] {
+/** Acknowledged by the last era, behind its first revision. */
+export function acknowledgedWrites(history: CorruptHistory): { write: CorruptWrite; revision: bigint }[] {
   const { startRevision } = lastEra(history);
   return history.operations.flatMap((operation) => {
-    if (operation.type !== 'write' || operation.requestId !== '' || operation.outcome.status !== 'ok') return [];
-    const [set, ...others] = operation.operations;
+    if (operation.type !== 'write' || operation.outcome.status !== 'ok') return [];
     const { revision } = operation.outcome;
-    if (set?.type !== 'set' || others.length > 0 || revision < startRevision) return [];
-    return [{ write: operation, revision, value: set.value }];
+    return revision > startRevision ? [{ write: operation, revision }] : [];
+  });
+}
+
+/** Single ones without a request id. */
+export function acknowledgedSets(history: CorruptHistory): { write: CorruptWrite; revision: bigint }[] {
+  return acknowledgedWrites(history).filter(({ write: { requestId, operations } }) => {
+    return requestId === '' && operations.length === 1 && operations[0]!.type === 'set';
   });
 }
 

@@ -12,13 +12,33 @@ import {
 } from './corruption.ts';
 
 type Answered = { read: CorruptRead; answer: CorruptAnswer };
+type CorruptFound = CorruptAnswer['found'] extends Map<string, infer Found> ? Found : never;
+
+const UNASKED: Found = { value: 'x', revision: 1n, createRevision: 1n, version: 1n };
 
 function pick(history: CorruptHistory, what: string, isWanted: (answered: Answered) => boolean): Answered {
   return some(answers(history).filter(isWanted), what);
 }
 
 const isGet = ({ read }: Answered) => read.method === 'get';
-const hasFound = ({ read, answer }: Answered) => isGet({ read, answer }) && answer.found.size === 1;
+const asksNothing = ({ read }: Answered) => !read.linearizable && read.maxStalenessMs === undefined;
+
+function isOfLastEra(history: CorruptHistory): (answered: Answered) => boolean {
+  const { startRevision } = lastEra(history);
+  return ({ answer }) => answer.revision >= startRevision;
+}
+
+/** What a get found. */
+function foundOne(history: CorruptHistory): { answer: CorruptAnswer; key: string; parameter: CorruptFound } {
+  const { answer } = pick(history, 'found parameter', (get) => isGet(get) && get.answer.found.size === 1);
+  const [key, parameter] = [...answer.found][0]!;
+  return { answer, key, parameter };
+}
+
+/** With several parameters. */
+function answerOf(history: CorruptHistory, method: 'batch' | 'list'): CorruptAnswer {
+  return pick(history, method, ({ read, answer }) => read.method === method && answer.found.size > 1).answer;
+}
 
 /** The key as it was at another revision, that somebody else was told. */
 function otherFound(history: CorruptHistory, key: string, besides: bigint | undefined): Found | undefined {
@@ -29,8 +49,13 @@ function otherFound(history: CorruptHistory, key: string, besides: bigint | unde
   return undefined;
 }
 
-/** An answer from the beginning of the last era, given after the end of the run. */
-function delayed(history: CorruptHistory, isWanted: (answered: Answered) => boolean): Answered {
+/** The answer has the key as it was at another revision. */
+function exchange(history: CorruptHistory, { found }: CorruptAnswer, key: string): void {
+  found.set(key, otherFound(history, key, found.get(key)?.revision)!);
+}
+
+/** An answer from the beginning of the last era is given after the end of the run. */
+function delay(history: CorruptHistory, says: Partial<Pick<CorruptAnswer, 'degraded' | 'boundMs'>> = {}): CorruptRead {
   const { startRevision, entries } = lastEra(history);
   const early = startRevision + BigInt(Math.floor(entries.length / 4));
   const changed = new Set(
@@ -41,17 +66,16 @@ function delayed(history: CorruptHistory, isWanted: (answered: Answered) => bool
     'early answer',
     (answered) =>
       isGet(answered) &&
-      isWanted(answered) &&
+      asksNothing(answered) &&
       answered.answer.revision >= startRevision &&
       answered.answer.revision < early &&
       changed.has(answered.read.keys[0]!),
   );
   read.callMs = endOf(history) + 1000;
   read.returnMs = read.callMs + 1;
-  return { read, answer };
+  Object.assign(answer, says);
+  return read;
 }
-
-const asksNothing = ({ read }: Answered) => !read.linearizable && read.maxStalenessMs === undefined;
 
 export const readCorruptions: readonly Corruption[] = [
   {
@@ -65,40 +89,36 @@ export const readCorruptions: readonly Corruption[] = [
     name: 'another value of the same revision',
     kind: 'two values of one revision',
     corrupt(history) {
-      const { answer } = pick(history, 'found parameter', hasFound);
-      [...answer.found.values()][0]!.value = 'other';
+      foundOne(history).parameter.value = 'other';
     },
   },
   {
     name: 'an older value as of a newer revision',
     kind: 'wrong value',
     corrupt(history) {
-      const { read, answer } = pick(history, 'found parameter', hasFound);
-      const key = read.keys[0]!;
-      answer.found.set(key, otherFound(history, key, answer.found.get(key)!.revision)!);
+      const { answer, key } = foundOne(history);
+      exchange(history, answer, key);
     },
   },
   {
     name: 'a version that is too high',
     kind: 'wrong counters',
     corrupt(history) {
-      const { answer } = pick(history, 'found parameter', hasFound);
-      [...answer.found.values()][0]!.version += 1n;
+      foundOne(history).parameter.version += 1n;
     },
   },
   {
     name: 'a create revision of the life before',
     kind: 'wrong counters',
     corrupt(history) {
-      const { answer } = pick(history, 'found parameter', hasFound);
-      [...answer.found.values()][0]!.createRevision -= 1n;
+      foundOne(history).parameter.createRevision -= 1n;
     },
   },
   {
     name: 'what exists is not found',
     kind: 'existing parameter not found',
     corrupt(history) {
-      pick(history, 'found parameter', hasFound).answer.found.clear();
+      foundOne(history).answer.found.clear();
     },
   },
   {
@@ -108,15 +128,14 @@ export const readCorruptions: readonly Corruption[] = [
       const isMissing = ({ read, answer }: Answered) =>
         read.method === 'get' && answer.found.size === 0 && otherFound(history, read.keys[0]!, undefined) !== undefined;
       const { read, answer } = pick(history, 'missing parameter', isMissing);
-      answer.found.set(read.keys[0]!, otherFound(history, read.keys[0]!, undefined)!);
+      exchange(history, answer, read.keys[0]!);
     },
   },
   {
     name: 'more than was asked for',
     kind: 'parameter that was not asked for',
     corrupt(history) {
-      const { answer } = pick(history, 'found parameter', hasFound);
-      answer.found.set('unasked', { value: 'x', revision: 1n, createRevision: 1n, version: 1n });
+      foundOne(history).answer.found.set('unasked', { ...UNASKED });
     },
   },
   {
@@ -124,69 +143,52 @@ export const readCorruptions: readonly Corruption[] = [
     kind: 'parameter that was not asked for',
     corrupt(history) {
       const { answer } = pick(history, 'list of a prefix', ({ read }) => read.method === 'list' && read.prefix === 'a');
-      answer.found.set('b:1', { value: 'x', revision: 1n, createRevision: 1n, version: 1n });
+      answer.found.set('b:1', { ...UNASKED });
     },
   },
   {
     name: 'a batch of two moments',
     kind: 'torn batch',
     corrupt(history) {
-      const { answer } = pick(
-        history,
-        'batch',
-        ({ read, answer: { found } }) => read.method === 'batch' && found.size > 1,
-      );
-      const [key, found] = [...answer.found][0]!;
-      answer.found.set(key, otherFound(history, key, found.revision)!);
+      const batch = answerOf(history, 'batch');
+      exchange(history, batch, [...batch.found.keys()][0]!);
     },
   },
   {
     name: 'a list that skips a key',
     kind: 'torn list',
     corrupt(history) {
-      const { answer } = pick(
-        history,
-        'list',
-        ({ read, answer: { found } }) => read.method === 'list' && found.size > 1,
-      );
-      answer.found.delete([...answer.found.keys()][1]!);
+      const list = answerOf(history, 'list');
+      list.found.delete([...list.found.keys()][1]!);
     },
   },
   {
     name: 'a list with an older page',
     kind: 'torn list',
     corrupt(history) {
-      const { answer } = pick(
-        history,
-        'list',
-        ({ read, answer: { found } }) => read.method === 'list' && found.size > 1,
-      );
-      const [key, found] = [...answer.found].at(-1)!;
-      answer.found.set(key, otherFound(history, key, found.revision)!);
+      const list = answerOf(history, 'list');
+      exchange(history, list, [...list.found.keys()].at(-1)!);
     },
   },
   {
     name: 'an answer from long ago',
     kind: 'stale read',
     corrupt(history) {
-      const { answer } = delayed(history, asksNothing);
-      answer.degraded = false;
+      delay(history, { degraded: false });
     },
   },
   {
     name: 'a linearizable answer from before the call',
     kind: 'linearizable read behind',
     corrupt(history) {
-      delayed(history, asksNothing).read.linearizable = true;
+      delay(history).linearizable = true;
     },
   },
   {
     name: 'an old answer that says it is new',
     kind: 'bound below the true staleness',
     corrupt(history) {
-      const { answer } = delayed(history, asksNothing);
-      answer.degraded = false;
-      answer.boundMs = 1;
+      delay(history, { degraded: false, boundMs: 1 });
     },
   },
   {
@@ -230,25 +232,25 @@ export const readCorruptions: readonly Corruption[] = [
     name: 'a degraded answer that hides its age',
     kind: 'degraded answer older than it says',
     corrupt(history) {
-      const { answer } = delayed(history, asksNothing);
-      answer.degraded = true;
-      answer.boundMs = 20;
+      delay(history, { degraded: true, boundMs: 20 });
     },
   },
   {
     name: 'a replica that forgets what it has acknowledged',
     kind: 'write not reflected on its replica',
     corrupt(history) {
-      const { startRevision } = lastEra(history);
-      const isOfLastEra = (answered: Answered) => isGet(answered) && answered.answer.revision >= startRevision;
+      const isOfEra = isOfLastEra(history);
       for (const { write, revision } of acknowledgedSets(history).toReversed()) {
         const key = write.operations[0]!.key;
-        const before = answers(history).find(
-          (answered) => isOfLastEra(answered) && answered.read.keys[0] === key && answered.answer.revision < revision,
-        );
+        const before = answers(history).find((get) => {
+          return isGet(get) && isOfEra(get) && get.read.keys[0] === key && get.answer.revision < revision;
+        });
         if (before === undefined) continue;
-        const { read } = before;
-        Object.assign(read, { replica: write.replica, callMs: write.returnMs + 1, returnMs: write.returnMs + 2 });
+        Object.assign(before.read, {
+          replica: write.replica,
+          callMs: write.returnMs + 1,
+          returnMs: write.returnMs + 2,
+        });
         return;
       }
       throw new Error('the history has no write with a read before it');
@@ -258,10 +260,9 @@ export const readCorruptions: readonly Corruption[] = [
     name: 'an answer below at_least_revision',
     kind: 'at_least_revision not reflected',
     corrupt(history) {
-      const { startRevision, entries } = lastEra(history);
-      const end = entries.at(-1)!.revision;
-      const isWithin = ({ answer: { revision } }: Answered) => revision >= startRevision && revision < end;
-      const { read, answer } = pick(history, 'read', isWithin);
+      const isOfEra = isOfLastEra(history);
+      const end = lastEra(history).entries.at(-1)!.revision;
+      const { read, answer } = pick(history, 'read', (one) => isOfEra(one) && one.answer.revision < end);
       read.atLeastRevision = answer.revision + 1n;
     },
   },
@@ -269,20 +270,16 @@ export const readCorruptions: readonly Corruption[] = [
     name: 'an answer of an order that has lost at_least_revision',
     kind: 'at_least_revision not reflected',
     corrupt(history) {
-      const { startRevision } = lastEra(history);
-      const { keptRevision } = lastEra(history);
-      const { read } = pick(history, 'read of the last era', ({ answer }) => answer.revision >= startRevision);
-      read.atLeastRevision = keptRevision + 1n;
+      const { read } = pick(history, 'read of the last era', isOfLastEra(history));
+      read.atLeastRevision = lastEra(history).keptRevision + 1n;
     },
   },
   {
     name: 'a revision refused as lost that is there',
     kind: 'refused as lost what is not',
     corrupt(history) {
-      const { startRevision } = lastEra(history);
-      const { read, answer } = pick(history, 'get of the last era', (answered) => {
-        return isGet(answered) && answered.answer.revision >= startRevision;
-      });
+      const isOfEra = isOfLastEra(history);
+      const { read, answer } = pick(history, 'get of the last era', (one) => isGet(one) && isOfEra(one));
       Object.assign(read, {
         atLeastRevision: answer.revision,
         callMs: endOf(history) + 1,

@@ -26,6 +26,30 @@ const follows = ({ kind }: Response) => kind !== 'initial';
 const revisionsOf = ({ events }: Response) => new Set(events.map(({ revision }) => revision)).size;
 const isSnapshot = ({ responses }: CorruptWatch) => responses[0]?.kind === 'initial' && responses[0].events.length > 1;
 
+const pickRevisionOfTwo = (history: CorruptHistory) =>
+  pickChanges(history, 'revision of two events', (changes) => revisionsOf(changes) === 1 && changes.events.length > 1);
+
+const pickUpdate = (history: CorruptHistory) =>
+  pickChanges(history, 'event with a previous value', ({ events }) => events[0]!.previous !== undefined);
+
+const pickFresh = (history: CorruptHistory, isWanted: (responses: readonly Response[]) => boolean) =>
+  pick(history, 'watch from now on', ({ startRevision, sendInitial, responses }) => {
+    return startRevision === 0n && !sendInitial && responses.length > 2 && isWanted(responses);
+  });
+
+const pickFailedOver = (history: CorruptHistory) =>
+  pick(history, 'watch that a failover ended', ({ endedBy, responses }) => {
+    return endedBy === 'REVISION_LOST' && responses.length > 0;
+  });
+
+/** The parameters of one. */
+const snapshotOf = (history: CorruptHistory) => pick(history, 'snapshot', isSnapshot).responses[0]!.events;
+
+/** That comes when this response does. */
+function bookmark({ atMs }: Response, revision: bigint): Response {
+  return { kind: 'progress', revision, events: [], atMs };
+}
+
 export const watchCorruptions: readonly Corruption[] = [
   {
     name: 'a response of a revision that never was',
@@ -45,8 +69,7 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'two events of a revision change places',
     kind: 'events out of order',
     corrupt(history) {
-      const isOne = (changes: Response) => revisionsOf(changes) === 1 && changes.events.length > 1;
-      pickChanges(history, 'revision of two events', isOne).response.events.reverse();
+      pickRevisionOfTwo(history).response.events.reverse();
     },
   },
   {
@@ -69,8 +92,7 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'a revision in two responses',
     kind: 'revision split over responses',
     corrupt(history) {
-      const isOne = (changes: Response) => revisionsOf(changes) === 1 && changes.events.length > 1;
-      const { watch, at, response } = pickChanges(history, 'revision of two events', isOne);
+      const { watch, at, response } = pickRevisionOfTwo(history);
       const rest = response.events.splice(1);
       watch.responses.splice(at + 1, 0, { ...response, events: rest });
     },
@@ -97,8 +119,7 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'a part of a revision is lost',
     kind: 'gap in a watch',
     corrupt(history) {
-      const isOne = (changes: Response) => revisionsOf(changes) === 1 && changes.events.length > 1;
-      pickChanges(history, 'revision of two events', isOne).response.events.pop();
+      pickRevisionOfTwo(history).response.events.pop();
     },
   },
   {
@@ -106,7 +127,7 @@ export const watchCorruptions: readonly Corruption[] = [
     kind: 'event behind a bookmark',
     corrupt(history) {
       const { watch, at, response } = pickChanges(history, 'changes');
-      watch.responses.splice(at, 0, { ...response, kind: 'progress', events: [] });
+      watch.responses.splice(at, 0, bookmark(response, response.revision));
     },
   },
   {
@@ -114,12 +135,7 @@ export const watchCorruptions: readonly Corruption[] = [
     kind: 'bookmark went back',
     corrupt(history) {
       const { watch, at, response } = pickChanges(history, 'changes');
-      watch.responses.splice(at + 1, 0, {
-        ...response,
-        kind: 'progress',
-        events: [],
-        revision: response.revision - 1n,
-      });
+      watch.responses.splice(at + 1, 0, bookmark(response, response.revision - 1n));
     },
   },
   {
@@ -134,18 +150,14 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'a watch from now on that begins with what was before',
     kind: 'watch began in the past',
     corrupt(history) {
-      const isFresh = ({ startRevision, sendInitial, responses }: CorruptWatch) =>
-        startRevision === 0n && !sendInitial && responses.length > 2 && responses[0]!.kind === 'progress';
-      pick(history, 'watch from now on', isFresh).openMs = endOf(history);
+      pickFresh(history, ([first]) => first!.kind === 'progress').openMs = endOf(history);
     },
   },
   {
     name: 'a watch whose first change was before',
     kind: 'watch began in the past',
     corrupt(history) {
-      const isFresh = ({ startRevision, sendInitial, responses }: CorruptWatch) =>
-        startRevision === 0n && !sendInitial && responses.length > 2 && responses[1]!.kind === 'changes';
-      const watch = pick(history, 'watch from now on', isFresh);
+      const watch = pickFresh(history, ([, second]) => second!.kind === 'changes');
       watch.responses.shift();
       watch.openMs = endOf(history);
     },
@@ -201,27 +213,21 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'a previous value is missing',
     kind: 'wrong previous in a watch',
     corrupt(history) {
-      const hasPrevious = ({ events }: Response) => events[0]!.previous !== undefined;
-      pickChanges(history, 'event with a previous value', hasPrevious).response.events[0]!.previous = undefined;
+      pickUpdate(history).response.events[0]!.previous = undefined;
     },
   },
   {
     name: 'a previous value that nobody asked for',
     kind: 'wrong previous in a watch',
     corrupt(history) {
-      const hasPrevious = ({ events }: Response) => events[0]!.previous !== undefined;
-      pickChanges(history, 'event with a previous value', hasPrevious).watch.includePrevious = false;
+      pickUpdate(history).watch.includePrevious = false;
     },
   },
   {
     name: 'a watch that goes on in the new epoch over what was lost',
     kind: 'watch went on over a loss',
     corrupt(history) {
-      const watch = pick(
-        history,
-        'watch that a failover ended',
-        (one) => one.endedBy === 'REVISION_LOST' && one.responses.length > 0,
-      );
+      const watch = pickFailedOver(history);
       const { startRevision } = lastEra(history);
       watch.responses.push({ kind: 'progress', revision: startRevision, events: [], atMs: watch.endMs });
     },
@@ -257,11 +263,7 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'a watch that is not told of the loss',
     kind: 'watch fell silent',
     corrupt(history) {
-      const watch = pick(
-        history,
-        'watch that a failover ended',
-        (one) => one.endedBy === 'REVISION_LOST' && one.responses.length > 0,
-      );
+      const watch = pickFailedOver(history);
       watch.endedBy = undefined;
       watch.settled = true;
     },
@@ -280,37 +282,36 @@ export const watchCorruptions: readonly Corruption[] = [
     name: 'a snapshot without one of its keys',
     kind: 'snapshot not of its revision',
     corrupt(history) {
-      pick(history, 'snapshot', isSnapshot).responses[0]!.events.pop();
+      snapshotOf(history).pop();
     },
   },
   {
     name: 'a snapshot with an old value',
     kind: 'snapshot not of its revision',
     corrupt(history) {
-      pick(history, 'snapshot', isSnapshot).responses[0]!.events[0]!.value = 'older';
+      snapshotOf(history)[0]!.value = 'older';
     },
   },
   {
     name: 'a snapshot out of the order of keys',
     kind: 'snapshot not of its revision',
     corrupt(history) {
-      pick(history, 'snapshot', isSnapshot).responses[0]!.events.reverse();
+      snapshotOf(history).reverse();
     },
   },
   {
     name: 'a snapshot with a key of another prefix',
     kind: 'snapshot not of its revision',
     corrupt(history) {
-      const watch = pick(history, 'snapshot', isSnapshot);
-      const [event] = watch.responses[0]!.events;
-      watch.responses[0]!.events.unshift({ ...event!, key: '!' });
+      const events = snapshotOf(history);
+      events.unshift({ ...events[0]!, key: '!' });
     },
   },
   {
     name: 'a snapshot with a previous value',
     kind: 'snapshot not of its revision',
     corrupt(history) {
-      const [event] = pick(history, 'snapshot', isSnapshot).responses[0]!.events;
+      const [event] = snapshotOf(history);
       event!.previous = { value: event!.value, revision: event!.revision };
     },
   },

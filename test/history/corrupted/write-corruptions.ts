@@ -1,5 +1,6 @@
 import {
   acknowledgedSets,
+  acknowledgedWrites,
   type CorruptHistory,
   type Corruption,
   type CorruptWrite,
@@ -10,21 +11,17 @@ import {
 
 const anySet = (history: CorruptHistory) => some(acknowledgedSets(history), 'acknowledged set');
 
-/** A call that nothing contradicts, refused or not. */
-function ownCall(history: CorruptHistory, more: Pick<CorruptWrite, 'conditions' | 'outcome'>): CorruptWrite {
+/** One more call, which nothing else contradicts: a set of a key that nobody else writes. */
+function call(history: CorruptHistory, its: Partial<CorruptWrite> & Pick<CorruptWrite, 'outcome'>): void {
   const callMs = endOf(history) - 100;
-  const set = { type: 'set', key: 'never', value: 'never' } as const;
   const caller = { type: 'write', client: 77, replica: 'r0', callMs, returnMs: callMs + 5, requestId: '' } as const;
-  return { ...caller, operations: [set], ...more };
+  const set = { type: 'set', key: 'never', value: 'never' } as const;
+  history.operations.push({ ...caller, operations: [set], conditions: [], ...its });
 }
 
-function acknowledgedWrites(history: CorruptHistory): { write: CorruptWrite; revision: bigint }[] {
-  const { startRevision } = lastEra(history);
-  return history.operations.flatMap((operation) => {
-    if (operation.type !== 'write' || operation.outcome.status !== 'ok') return [];
-    const { revision } = operation.outcome;
-    return revision > startRevision ? [{ write: operation, revision }] : [];
-  });
+/** Of the key that nobody writes: it consumes no revision, so it is answered with the head. */
+function deleteOfNothing(history: CorruptHistory, revision: bigint, conditions: CorruptWrite['conditions'] = []): void {
+  call(history, { operations: [{ type: 'delete', key: 'never' }], conditions, outcome: { status: 'ok', revision } });
 }
 
 export const writeCorruptions: readonly Corruption[] = [
@@ -39,7 +36,7 @@ export const writeCorruptions: readonly Corruption[] = [
     name: 'an acknowledged write at a revision that never was',
     kind: 'acknowledged write missing',
     corrupt(history) {
-      history.operations.push(ownCall(history, { conditions: [], outcome: { status: 'ok', revision: 1n << 50n } }));
+      call(history, { outcome: { status: 'ok', revision: 1n << 50n } });
     },
   },
   {
@@ -140,9 +137,7 @@ export const writeCorruptions: readonly Corruption[] = [
     name: 'a delete of nothing that did not see what came before',
     kind: 'write ordered before its call',
     corrupt(history) {
-      const { startRevision } = lastEra(history);
-      const call = ownCall(history, { conditions: [], outcome: { status: 'ok', revision: startRevision } });
-      history.operations.push({ ...call, operations: [{ type: 'delete', key: 'never' }] });
+      deleteOfNothing(history, lastEra(history).startRevision);
     },
   },
   {
@@ -156,21 +151,17 @@ export const writeCorruptions: readonly Corruption[] = [
     name: 'a delete of nothing though its condition did not hold',
     kind: 'condition that did not hold',
     corrupt(history) {
-      const { revision } = lastEra(history).entries.at(-1)!;
-      const call = ownCall(history, {
-        conditions: [{ key: 'never', revision: 1n }],
-        outcome: { status: 'ok', revision },
-      });
-      history.operations.push({ ...call, operations: [{ type: 'delete', key: 'never' }] });
+      deleteOfNothing(history, lastEra(history).entries.at(-1)!.revision, [{ key: 'never', revision: 1n }]);
     },
   },
   {
     name: 'refused as mismatched though it matched all the time',
     kind: 'refusal that could not be true',
     corrupt(history) {
-      const conditions = [{ key: 'never', revision: 0n }];
-      const outcome = { status: 'failed', reason: 'REVISION_MISMATCH' } as const;
-      history.operations.push(ownCall(history, { conditions, outcome }));
+      call(history, {
+        conditions: [{ key: 'never', revision: 0n }],
+        outcome: { status: 'failed', reason: 'REVISION_MISMATCH' },
+      });
     },
   },
   {
@@ -181,8 +172,7 @@ export const writeCorruptions: readonly Corruption[] = [
         { key: 'never', revision: 0n },
         { key: 'a:0', revision: 1n << 50n },
       ];
-      const outcome = { status: 'failed', reason: 'PARAMETER_EXISTS' } as const;
-      history.operations.push(ownCall(history, { conditions, outcome }));
+      call(history, { conditions, outcome: { status: 'failed', reason: 'PARAMETER_EXISTS' } });
     },
   },
   {
