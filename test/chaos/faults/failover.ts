@@ -3,114 +3,97 @@ import { eventually } from '../../e2e/eventually.ts';
 import { consistency, deleteOf } from '../../e2e/rpc.ts';
 import { query } from '../../e2e/watch-checker.ts';
 import type { TestServer } from '../../support/servers.ts';
-import type { Fault, FaultRun, Scale } from '../fault.ts';
+import type { Fault, Scale } from '../fault.ts';
 import type { Site, SiteReplica } from '../site.ts';
 import { promote } from '../site-postgres.ts';
-import { awaitLostFuture, EPOCH_MS_MAX, epochChanges, headAt, newestEpoch } from './lost-future.ts';
+import { type Demand, judged } from './judged.ts';
+import { awaitLostFuture, EPOCH_MS_MAX, epochChanges, headAt, type LostFuture, newestEpoch } from './lost-future.ts';
 import { writeApart } from './writes-apart.ts';
-
-/** What was found while it was done. */
-interface Findings {
-  readonly wrong: string[];
-  lost: number;
-}
 
 const LOSS =
   `new epoch ≤ ${EPOCH_MS_MAX / 1000} s after the server took writes, and known to every replica; one epoch, not more; ` +
   'no replica answers with what is lost; every watch that was told of it ends with REVISION_LOST';
 
-const findings = new WeakMap<Site, Findings>();
-
-function begin(site: Site): Findings {
-  const found = { wrong: [], lost: 0 };
-  findings.set(site, found);
-  return found;
+interface Loss {
+  readonly name: string;
+  /** Besides what every loss demands. */
+  readonly also?: string;
+  readonly standbys: 1 | 2;
+  /** @returns how many commits were lost */
+  fail(site: Site, scale: Scale, demand: Demand): Promise<number>;
 }
 
-/** Of every fault that loses commits. */
-function demandLoss(run: FaultRun): readonly string[] {
-  const { wrong, lost } = findings.get(run.site)!;
-  run.note('commits lost', lost, 'count');
-  return [...wrong, ...(lost > 0 ? [] : ['nothing was lost: the failover did not bite'])];
-}
-
-function asynchronous(name: string, writes: 'with writes' | 'without writes'): Fault {
-  return {
-    name: `${name}, ${writes}`,
+/** A fault that loses commits, once. */
+function losing({ name, also, standbys, fail }: Loss): Fault {
+  return judged({
+    name,
     group: 'failover',
-    also: LOSS,
-    site: { standbys: ['asynchronous'] },
+    also: also === undefined ? LOSS : `${LOSS}; ${also}`,
+    site: { standbys: Array.from({ length: standbys }, () => 'asynchronous' as const) },
     mayLose: true,
-    inject: async (site, scale) => {
-      const found = begin(site);
-      await loseReplication(site, 0, scale);
-      await failOver(site, found, writes);
-      await demandEpochs(site, 1, found.wrong);
+    async inject(site, scale, demand) {
+      const lost = await fail(site, scale, demand);
+      site.note('commits lost', lost, 'count');
+      demand(lost > 0, 'nothing was lost: the failover did not bite');
+      await demandOneEpoch(site, demand);
     },
-    demand: demandLoss,
-  };
+  });
 }
 
-const apart: Fault = {
+function missingCommits(writes: 'with writes' | 'without writes'): Fault {
+  return losing({
+    name: `Failover to an asynchronous standby that misses commits, ${writes}`,
+    standbys: 1,
+    async fail(site, scale, demand) {
+      await loseReplication(site, 0, scale);
+      return failOver(site, writes, demand);
+    },
+  });
+}
+
+const apart = losing({
   name: 'Failover to one of two standbys that were promoted apart, then to the other',
-  group: 'failover',
-  also: LOSS,
-  site: { standbys: ['asynchronous', 'asynchronous'] },
-  mayLose: true,
-  inject: async (site, scale) => {
-    const found = begin(site);
+  standbys: 2,
+  async fail(site, scale, demand) {
     const [one, other] = site.postgres.standbys as [TestServer, TestServer];
     await site.postgres.primary.kill();
     await site.postgres.promote(0);
     site.tell('the first standby is the primary');
     await sleep(scale.ms(5000, 1000));
     const lostFuture = await awaitLostFuture(site, () => headAt(other.url));
-    found.lost = lostFuture.lost;
     await promote(other);
     await writeApart(site, other, lostFuture.lost);
     await one.kill();
     site.postgres.replace(other);
     site.tell('the other one is');
-    found.wrong.push(...(await lostFuture.isGone(performance.now())));
-    await demandEpochs(site, 1, found.wrong);
+    return demandGone(lostFuture, performance.now(), demand);
   },
-  demand: demandLoss,
-};
+});
 
-const restored: Fault = {
+const restored = losing({
   name: 'Restored from an older backup',
-  group: 'failover',
-  also: LOSS,
-  site: { standbys: ['asynchronous'] },
-  mayLose: true,
-  inject: async (site, scale) => {
-    const found = begin(site);
+  standbys: 1,
+  async fail(site, scale, demand) {
     const backup = await site.postgres.backUp();
     const kept = await headAt(site.postgres.url);
     site.tell('there is a backup');
     await sleep(scale.ms(5000, 1000));
     const lostFuture = await awaitLostFuture(site, async () => kept);
-    found.lost = lostFuture.lost;
     await site.postgres.primary.kill();
     await backup.start();
     site.postgres.replace(backup);
     site.tell('the backup is the primary');
-    found.wrong.push(...(await lostFuture.isGone(performance.now())));
-    await demandEpochs(site, 1, found.wrong);
+    return demandGone(lostFuture, performance.now(), demand);
   },
-  demand: demandLoss,
-};
+});
 
-const comesBack: Fault = {
+const comesBack = losing({
   name: 'Failover, after which new connections of one replica lead to the old primary',
-  group: 'failover',
-  also: `${LOSS}; nothing that the old primary says or does afterwards is believed`,
-  site: { standbys: ['asynchronous'] },
-  mayLose: true,
-  inject: async (site, scale) => {
-    const found = begin(site);
+  also: 'nothing that the old primary says or does afterwards is believed',
+  standbys: 1,
+  async fail(site, scale, demand) {
     await loseReplication(site, 0, scale);
-    await failOver(site, found, 'with writes');
+    const lost = await failOver(site, 'with writes', demand);
     const old = await site.postgres.comeBack();
     const [replica] = site.replicas as [SiteReplica];
     let reached = 0;
@@ -125,20 +108,18 @@ const comesBack: Fault = {
       await eventually(() => isCurrent(replica));
     }
     site.note('connections that led to the old primary', reached, 'count');
-    if (reached === 0) found.wrong.push('no connection led to the old primary');
+    demand(reached > 0, 'no connection led to the old primary');
     await old.kill();
-    await demandEpochs(site, 1, found.wrong);
+    return lost;
   },
-  demand: demandLoss,
-};
+});
 
-const synchronous: Fault = {
+const synchronous = judged({
   name: 'Failover to a synchronous standby',
   group: 'failover',
   also: 'nothing acknowledged is lost; one new epoch',
   site: { standbys: ['synchronous'] },
-  inject: async (site, scale) => {
-    const found = begin(site);
+  async inject(site, scale, demand) {
     const changes = await epochChanges(site);
     await sleep(scale.ms(5000, 1000) * (0.5 + Math.random()));
     await site.postgres.primary.kill();
@@ -146,18 +127,18 @@ const synchronous: Fault = {
     while (!(await epochChanges(site)).every((count, at) => count > changes[at]!)) await sleep(20);
     const { start_revision, lost_after } = await newestEpoch(site.postgres.url);
     const acknowledged = site.traffic.newestAcknowledged(BigInt(start_revision));
-    if (acknowledged === 0n) found.wrong.push('nothing had been acknowledged before the failover');
-    if (acknowledged > BigInt(lost_after)) {
-      found.wrong.push(`revision ${acknowledged} was acknowledged, and all after ${lost_after} was lost`);
-    }
-    await demandEpochs(site, 1, found.wrong);
+    demand(acknowledged > 0n, 'nothing had been acknowledged before the failover');
+    demand(
+      acknowledged <= BigInt(lost_after),
+      `revision ${acknowledged} was acknowledged, and all after ${lost_after} was lost`,
+    );
+    await demandOneEpoch(site, demand);
   },
-  demand: ({ site }) => findings.get(site)!.wrong,
-};
+});
 
 export const failoverFaults: readonly Fault[] = [
-  asynchronous('Failover to an asynchronous standby that misses commits', 'with writes'),
-  asynchronous('Failover to an asynchronous standby that misses commits', 'without writes'),
+  missingCommits('with writes'),
+  missingCommits('without writes'),
   apart,
   restored,
   comesBack,
@@ -170,23 +151,29 @@ async function loseReplication({ postgres, tell }: Site, standby: number, scale:
   await sleep(scale.ms(5000, 1000));
 }
 
-/** To the first standby, which has missed something. */
-async function failOver(site: Site, found: Findings, writes: 'with writes' | 'without writes'): Promise<void> {
+/** To the first standby, which has missed something. @returns how many commits were lost */
+async function failOver(site: Site, writes: 'with writes' | 'without writes', demand: Demand): Promise<number> {
   const { postgres, traffic } = site;
   const lostFuture = await awaitLostFuture(site, () => headAt(postgres.standbys[0]!.url));
-  found.lost = lostFuture.lost;
   if (writes === 'without writes') await traffic.pauseWrites();
   await postgres.primary.kill();
   const promotedMs = await postgres.promote(0);
   site.tell('the standby is the primary');
-  found.wrong.push(...(await lostFuture.isGone(promotedMs)));
+  const lost = await demandGone(lostFuture, promotedMs, demand);
   traffic.resumeWrites();
+  return lost;
+}
+
+/** @returns how many commits were lost */
+async function demandGone(lostFuture: LostFuture, promotedMs: number, demand: Demand): Promise<number> {
+  for (const wrong of await lostFuture.isGone(promotedMs)) demand(false, wrong);
+  return lostFuture.lost;
 }
 
 /** One failover is one epoch: each further one would tell clients of losses that there were not. */
-async function demandEpochs({ postgres }: Site, count: number, wrong: string[]): Promise<void> {
+async function demandOneEpoch({ postgres }: Site, demand: Demand): Promise<void> {
   const { number } = await newestEpoch(postgres.url);
-  if (Number(number) !== count) wrong.push(`the store is in epoch ${number}, though there was reason for ${count}`);
+  demand(Number(number) === 1, `the store is in epoch ${number}, though there was reason for 1`);
 }
 
 function disconnect(url: string, lane: string): Promise<unknown> {
