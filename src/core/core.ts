@@ -103,7 +103,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   hub.follow(reads);
   const proof = new Proof(lease, tailer, clock, telemetry);
   const loader = new StoreLoader({ reads, view, tailer, clock, limits });
-  const common = { view, reads, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
+  const common = { view, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
   const lookup = new SharedLookup(sharedCache);
   const readPath = new ReadPath({ ...common, lookup, random });
   const batchRead = new BatchRead({ ...common, shared: sharedCache });

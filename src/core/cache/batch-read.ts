@@ -5,17 +5,14 @@ import type { SharedCache } from '../../ports/shared-cache.ts';
 import { StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Consistency, ManyRead } from '../api.ts';
-import type { StoreReads } from '../store-reads.ts';
 import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
 import { callerError, isUnreachable, type Need, needOf } from './need.ts';
 import type { Proof } from './proof.ts';
-import type { Loaded, StoreLoader } from './store-loader.ts';
+import { ANSWER_BYTES_MAX, type Loaded, type StoreLoader } from './store-loader.ts';
 
-/** Of a response. gRPC clients refuse more than 4 MiB. */
-const ANSWER_BYTES_MAX = (4 << 20) - (64 << 10);
 /** Gathering from the caches is tried this often before everything is read from the store. */
 const GATHERINGS_MAX = 2;
 
@@ -29,7 +26,6 @@ interface Candidate {
 export interface BatchReadOptions {
   readonly view: CacheView;
   readonly shared: SharedCache;
-  readonly reads: StoreReads;
   readonly loader: StoreLoader;
   readonly tailer: Tailer;
   readonly lease: Lease;
@@ -195,27 +191,24 @@ export class BatchRead {
 
   /** Everything in one statement, which is one revision by itself. */
   async #readAll(keys: readonly string[], need: Need): Promise<ManyRead> {
-    const { view, reads, loader, proof, clock } = this.#options;
+    const { view, loader, proof, clock } = this.#options;
+    const least = newer(need.atLeast, view.floors.highest);
+    const atLeast = keys.map((key) => view.leastAsOf(key)).reduce(newer, least);
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
-    const read = await loader
-      .inTurn(() => reads.read(keys, ANSWER_BYTES_MAX), patience)
-      .catch((error: unknown) => {
-        if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
-        throw error;
-      });
-    if (read === 'late') throw proof.late(need);
-    const { head, parameters: found, startedAtMs } = read;
-    proof.refuseLost(need, head.revision);
-    const encoded = keys.flatMap((key) => {
-      const parameter = found.get(key);
-      return parameter === undefined ? [] : [view.contentOf(parameter, head.revision).encoded!];
+    const loaded = await loader.loadTogether(keys, { ...need, atLeast }, patience).catch((error: unknown) => {
+      if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
+      throw error;
     });
+    if (loaded === 'late') throw proof.late(need);
+    const { contents, asOf, startedAtMs } = loaded;
+    proof.refuseLost(need, asOf);
+    const encoded = contents.flatMap((content) => content.encoded ?? []);
     refuseBeyond(encoded.reduce((sum, { length }) => sum + length, 0));
     return {
       parameters: encoded,
-      missingKeys: keys.filter((key) => !found.has(key)),
+      missingKeys: keys.filter((_, at) => contents[at]!.encoded === null),
       freshness: {
-        revision: head.revision,
+        revision: asOf,
         servedFrom: 'store',
         stalenessBoundMs: clock.monotonicMs() - startedAtMs,
         degraded: false,

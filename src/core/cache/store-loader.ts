@@ -7,10 +7,15 @@ import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 
+/** Of a response. gRPC clients refuse more than 4 MiB. */
+export const ANSWER_BYTES_MAX = (4 << 20) - (64 << 10);
 /** Keys that wait for a free statement share it. */
 const STATEMENT_KEYS_MAX = 100;
 /** Of one statement's values. Beyond it each key is read alone. */
 const STATEMENT_BYTES_MAX = 8 << 20;
+
+/** In no key: keys have no control characters. */
+const SEPARATOR = '\n';
 
 export interface LoaderLimits {
   /** C12: statements in flight. */
@@ -20,15 +25,23 @@ export interface LoaderLimits {
 }
 
 export interface LoaderOptions {
-  readonly reads: StoreReads;
-  readonly view: CacheView;
-  readonly tailer: Tailer;
+  readonly reads: Pick<StoreReads, 'read'>;
+  readonly view: Pick<CacheView, 'applied' | 'contentOf' | 'absent' | 'spread'>;
+  readonly tailer: Pick<Tailer, 'reached'>;
   readonly clock: Clock;
   readonly limits: LoaderLimits;
 }
 
 /** What a load found, and when its statement began. */
 export interface Loaded extends Content {
+  readonly startedAtMs: number;
+}
+
+/** Several keys as of one revision. */
+export interface LoadedTogether {
+  /** In the order of the keys. */
+  readonly contents: readonly Content[];
+  readonly asOf: Revision;
   readonly startedAtMs: number;
 }
 
@@ -42,8 +55,10 @@ export interface LoadNeed {
 }
 
 interface Flight {
-  readonly key: string;
-  readonly done: Deferred<Loaded>;
+  readonly name: string;
+  /** One, which shares a statement with those of other flights, or several, which have one to themselves. */
+  readonly keys: readonly string[];
+  readonly done: Deferred<LoadedTogether>;
   waiters: number;
   /** Undefined: waits for a statement, so it will begin later than now. */
   startedAtMs: number | undefined;
@@ -52,7 +67,8 @@ interface Flight {
 }
 
 /**
- * Loads from the store: one per key at a time (single-flight), a bounded number of statements at once (C12).
+ * Loads from the store: one per key, or keys that are read together, at a time (single-flight), a bounded number of
+ * statements at once, the oldest first (C12).
  *
  * Naive single-flight hands a caller whatever load is under way, even one that read before the caller's own write. Here a
  * caller accepts a flight only if it began in time and reflects enough; otherwise it joins the next one, which begins
@@ -63,8 +79,6 @@ export class StoreLoader {
   readonly #flights = new Map<string, Flight>();
   /** In the order in which they were asked for. Each has a waiter, so they are as bounded as those. */
   readonly #queue = new Set<Flight>();
-  /** Statements that are none of a flight, and have not begun. */
-  readonly #turns = new Set<() => Promise<void>>();
   #statements = 0;
   #waiters = 0;
 
@@ -74,30 +88,21 @@ export class StoreLoader {
 
   /** @throws StoreError; ParamdError RATE_LIMITED if too many wait */
   async load(key: string, need: LoadNeed, patience: Patience): Promise<Loaded | 'late'> {
+    const loaded = await this.loadTogether([key], need, patience);
+    return loaded === 'late' ? 'late' : { ...loaded.contents[0]!, startedAtMs: loaded.startedAtMs };
+  }
+
+  /** All in one statement, which is one revision by itself. @throws as `load` */
+  async loadTogether(keys: readonly string[], need: LoadNeed, patience: Patience): Promise<LoadedTogether | 'late'> {
     this.#addWaiter();
     try {
       for (let sinceMs = need.sinceMs; ; sinceMs = need.callStartedAtMs) {
-        const flight = this.#join(key, sinceMs);
+        const flight = this.#join(keys, sinceMs);
         const loaded = await this.#wait(flight, patience);
         if (loaded === 'late') return 'late';
         if (loaded.asOf >= need.atLeast || loaded.startedAtMs >= need.callStartedAtMs) return loaded;
       }
     } finally {
-      this.#waiters -= 1;
-    }
-  }
-
-  /** A statement that serves one caller alone takes its turn among the loads (C12). @throws as `load` */
-  async inTurn<T>(read: () => Promise<T>, patience: Patience): Promise<T | 'late'> {
-    this.#addWaiter();
-    const done = deferred<T>();
-    const turn = () => read().then(done.resolve, done.reject);
-    this.#turns.add(turn);
-    this.#pump();
-    try {
-      return await within(done.promise, this.#options.clock, patience);
-    } finally {
-      this.#turns.delete(turn);
       this.#waiters -= 1;
     }
   }
@@ -115,26 +120,27 @@ export class StoreLoader {
     this.#waiters += 1;
   }
 
-  async #wait(flight: Flight, patience: Patience): Promise<Loaded | 'late'> {
+  async #wait(flight: Flight, patience: Patience): Promise<LoadedTogether | 'late'> {
     flight.waiters += 1;
     try {
       return await within(flight.done.promise, this.#options.clock, patience);
     } finally {
       flight.waiters -= 1;
-      if (flight.waiters === 0 && this.#queue.delete(flight)) this.#flights.delete(flight.key);
+      if (flight.waiters === 0 && this.#queue.delete(flight)) this.#flights.delete(flight.name);
     }
   }
 
-  #join(key: string, sinceMs: number): Flight {
-    const current = this.#flights.get(key);
-    if (current === undefined) return this.#enqueue(key);
+  #join(keys: readonly string[], sinceMs: number): Flight {
+    const name = keys.join(SEPARATOR);
+    const current = this.#flights.get(name);
+    if (current === undefined) return this.#enqueue(newFlight(name, keys));
     if (current.startedAtMs === undefined || current.startedAtMs >= sinceMs) return current;
-    current.next ??= newFlight(key);
+    current.next ??= newFlight(name, keys);
     return current.next;
   }
 
-  #enqueue(key: string, flight = newFlight(key)): Flight {
-    this.#flights.set(key, flight);
+  #enqueue(flight: Flight): Flight {
+    this.#flights.set(flight.name, flight);
     this.#queue.add(flight);
     this.#pump();
     return flight;
@@ -144,10 +150,10 @@ export class StoreLoader {
     // Keys asked for in the same tick share a statement.
     queueMicrotask(() => {
       while (this.#statements < this.#options.limits.loadsConcurrentMax) {
-        const next = this.#begin();
-        if (next === undefined) return;
+        const flights = this.#takeOldest();
+        if (flights.length === 0) return;
         this.#statements += 1;
-        next.finally(() => {
+        this.#read(flights).finally(() => {
           this.#statements -= 1;
           this.#pump();
         });
@@ -155,19 +161,15 @@ export class StoreLoader {
     });
   }
 
-  #begin(): Promise<void> | undefined {
-    const [turn] = this.#turns;
-    if (turn === undefined) return this.#queue.size === 0 ? undefined : this.#read(this.#takeFirst());
-    this.#turns.delete(turn);
-    return turn();
-  }
-
-  #takeFirst(): readonly Flight[] {
+  /** With all that can share its statement. */
+  #takeOldest(): readonly Flight[] {
     const flights: Flight[] = [];
     for (const flight of this.#queue) {
-      if (flights.length === STATEMENT_KEYS_MAX) break;
+      const isAlone = flight.keys.length > 1;
+      if (isAlone && flights.length > 0) continue;
       flights.push(flight);
       this.#queue.delete(flight);
+      if (isAlone || flights.length === STATEMENT_KEYS_MAX) break;
     }
     return flights;
   }
@@ -176,13 +178,17 @@ export class StoreLoader {
     const { reads, view, clock } = this.#options;
     const startedAtMs = clock.monotonicMs();
     for (const flight of flights) flight.startedAtMs = startedAtMs;
-    const keys = flights.map((flight) => flight.key);
+    const keys = flights.flatMap((flight) => flight.keys);
+    const bytesMax = keys.length > flights.length ? ANSWER_BYTES_MAX : STATEMENT_BYTES_MAX;
     try {
-      const { head, parameters } = await reads.read(keys, STATEMENT_BYTES_MAX);
+      const { head, parameters } = await reads.read(keys, bytesMax);
+      const asOf = head.revision;
       for (const flight of flights) {
-        const parameter = parameters.get(flight.key);
-        const content = parameter ? view.contentOf(parameter, head.revision) : view.absent(head.revision);
-        this.#land(flight, { ...content, startedAtMs });
+        const contents = flight.keys.map((key) => {
+          const parameter = parameters.get(key);
+          return parameter ? view.contentOf(parameter, asOf) : view.absent(asOf);
+        });
+        this.#land(flight, { contents, asOf, startedAtMs });
       }
     } catch (error) {
       if (error instanceof StoreError && error.kind === 'too-large' && flights.length > 1) {
@@ -197,10 +203,12 @@ export class StoreLoader {
     }
   }
 
-  #land(flight: Flight, loaded: Loaded): void {
+  #land(flight: Flight, loaded: LoadedTogether): void {
     this.#settle(flight);
     flight.done.resolve(loaded);
-    this.#fill(flight.key, loaded);
+    const [key, another] = flight.keys;
+    // Several are read together when they change too often to be kept.
+    if (key !== undefined && another === undefined) this.#fill(key, loaded.contents[0]!);
   }
 
   #fail(flight: Flight, error: unknown): void {
@@ -209,18 +217,18 @@ export class StoreLoader {
   }
 
   #settle(flight: Flight): void {
-    this.#flights.delete(flight.key);
-    if (flight.next !== undefined && flight.next.waiters > 0) this.#enqueue(flight.key, flight.next);
+    this.#flights.delete(flight.name);
+    if (flight.next !== undefined && flight.next.waiters > 0) this.#enqueue(flight.next);
   }
 
   /** Both caches, once `applied` has reached what was read, and only if it is still current then. */
-  #fill(key: string, loaded: Loaded): void {
+  #fill(key: string, content: Content): void {
     const { view, tailer } = this.#options;
-    if (loaded.asOf <= view.applied) view.spread(key, loaded);
-    else tailer.reached(loaded.asOf).then(() => view.spread(key, loaded));
+    if (content.asOf <= view.applied) view.spread(key, content);
+    else tailer.reached(content.asOf).then(() => view.spread(key, content));
   }
 }
 
-function newFlight(key: string): Flight {
-  return { key, done: deferred(), waiters: 0, startedAtMs: undefined, next: undefined };
+function newFlight(name: string, keys: readonly string[]): Flight {
+  return { name, keys, done: deferred(), waiters: 0, startedAtMs: undefined, next: undefined };
 }

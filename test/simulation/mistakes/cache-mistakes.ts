@@ -123,8 +123,8 @@ export const cacheMistakes: readonly Mistake[] = [
     edits: [
       {
         file: LOADER,
-        find: 'this.#land(flight, { ...content, startedAtMs });',
-        replace: 'this.#land(flight, { ...content, startedAtMs: clock.monotonicMs() });',
+        find: 'this.#land(flight, { contents, asOf, startedAtMs });',
+        replace: 'this.#land(flight, { contents, asOf, startedAtMs: clock.monotonicMs() });',
       },
     ],
   },
