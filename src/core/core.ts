@@ -102,7 +102,7 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   const reads = new StoreReads(store, tailer, telemetry);
   hub.follow(reads);
   const proof = new Proof(lease, tailer, clock, telemetry);
-  const loader = new StoreLoader({ reads, view, tailer, clock, limits });
+  const loader = new StoreLoader({ reads, view, tailer, clock, telemetry, limits });
   const common = { view, loader, tailer, lease, proof, clock, telemetry, stalenessMs };
   const lookup = new SharedLookup(sharedCache);
   const readPath = new ReadPath({ ...common, lookup, random });

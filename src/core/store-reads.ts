@@ -33,7 +33,6 @@ export class StoreReads {
 
   /** @throws StoreError */
   read(keys: readonly string[], bytesMax: number): Promise<StoreRead & Started> {
-    this.#telemetry.add('store_loads', keys.length);
     return this.#admitted(() => this.#store.read(keys, { bytesMax }));
   }
 

@@ -35,8 +35,10 @@ describe('the auditor', () => {
     for (let at = 0; at < 80; at++) await cluster.run(two.get(`k${at}`));
     await cluster.run(two.get('absent'));
     const writing = cluster.run(one.write([setText('k1', 'y'), setText('absent', 'z')]));
+    const loads = two.telemetry.total('store_loads');
     const { near, shared, inconsistent } = await audit(two);
     await writing;
+    expect(two.telemetry.total('store_loads'), 'it loads nothing for a call').to.equal(loads);
     expect(near).to.be.within(1, 50);
     expect(shared).to.be.within(1, 50);
     expect(inconsistent).to.equal(0);

@@ -5,6 +5,7 @@ import { StoreLoader } from '../../src/core/cache/store-loader.ts';
 import { type Deferred, deferred } from '../../src/core/waiting.ts';
 import type { Head, Revision } from '../../src/model/revision.ts';
 import { StoreError, type StoreRead } from '../../src/ports/store.ts';
+import { CountingTelemetry } from './cluster.ts';
 
 type Answer = StoreRead & { readonly startedAtMs: number };
 
@@ -36,6 +37,7 @@ describe('the loader', () => {
       },
       tailer: { reached: () => Promise.resolve() },
       clock,
+      telemetry: new CountingTelemetry(),
       limits: { loadsConcurrentMax: 1, loadWaitersMax: 100 },
     });
   });

@@ -2,6 +2,7 @@ import { ParamdError } from '../../model/errors.ts';
 import type { Revision } from '../../model/revision.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { StoreError } from '../../ports/store.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
 import type { StoreReads } from '../store-reads.ts';
 import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
@@ -29,6 +30,7 @@ export interface LoaderOptions {
   readonly view: Pick<CacheView, 'applied' | 'contentOf' | 'absent' | 'spread'>;
   readonly tailer: Pick<Tailer, 'reached'>;
   readonly clock: Clock;
+  readonly telemetry: Telemetry;
   readonly limits: LoaderLimits;
 }
 
@@ -175,11 +177,12 @@ export class StoreLoader {
   }
 
   async #read(flights: readonly Flight[]): Promise<void> {
-    const { reads, view, clock } = this.#options;
+    const { reads, view, clock, telemetry } = this.#options;
     const startedAtMs = clock.monotonicMs();
     for (const flight of flights) flight.startedAtMs = startedAtMs;
     const keys = flights.flatMap((flight) => flight.keys);
     const bytesMax = keys.length > flights.length ? ANSWER_BYTES_MAX : STATEMENT_BYTES_MAX;
+    telemetry.add('store_loads', keys.length);
     try {
       const { head, parameters } = await reads.read(keys, bytesMax);
       const asOf = head.revision;
