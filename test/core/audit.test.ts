@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { MemorySharedCache } from '../../src/adapters/memory/shared-cache.ts';
+import type { StoreCall } from '../../src/adapters/memory/store.ts';
 import type { Parameter } from '../../src/model/parameter.ts';
 import type { SharedEntry } from '../../src/ports/shared-cache.ts';
+import { StoreError } from '../../src/ports/store.ts';
 import { parameterCodec } from '../../src/rpc/parameter-codec.ts';
 import { Cluster, type Replica, setText } from './cluster.ts';
 
@@ -53,14 +55,19 @@ describe('the auditor', () => {
     (cluster.store.current as Map<string, Parameter>).set('a', { ...stored, version: 7n });
     await cluster.clock.advance(70_000);
     cluster.valkey.load();
-    expect(await audit(two)).to.deep.equal({ near: 1, shared: 0, inconsistent: 1 });
+    expect(await audit(two)).to.deep.equal({ outcome: 'compared', near: 1, shared: 0, inconsistent: 1 });
     expect(two.telemetry.total('audit_inconsistent')).to.equal(1);
     expect(two.telemetry.observed('audit_inconsistent_age_seconds')).to.deep.equal([70.1]);
     const line = two.telemetry.lines.find((text) => text.startsWith('error '));
     expect(line).to.include('differs from the store');
     expect((await cluster.run(two.get('a'))).freshness.servedFrom).to.equal('store');
     cluster.valkey.load();
-    expect(await audit(two), 'it does no more harm').to.deep.equal({ near: 1, shared: 0, inconsistent: 0 });
+    expect(await audit(two), 'it does no more harm').to.deep.equal({
+      outcome: 'compared',
+      near: 1,
+      shared: 0,
+      inconsistent: 0,
+    });
   });
 
   it('finds a key of the near cache that the store no longer has', async () => {
@@ -69,7 +76,7 @@ describe('the auditor', () => {
     await cluster.run(two.get('a'));
     (cluster.store.current as Map<string, Parameter>).delete('a');
     cluster.valkey.load();
-    expect(await audit(two)).to.deep.equal({ near: 1, shared: 0, inconsistent: 1 });
+    expect(await audit(two)).to.deep.equal({ outcome: 'compared', near: 1, shared: 0, inconsistent: 1 });
   });
 
   for (const [name, entry] of [
@@ -85,7 +92,7 @@ describe('the auditor', () => {
       const { revision } = await cluster.run(one.set('a', '1'));
       await cluster.clock.advance(10);
       await plant('a', { revision, asOf: revision, ...entry() });
-      expect(await audit(two)).to.deep.equal({ near: 0, shared: 1, inconsistent: 1 });
+      expect(await audit(two)).to.deep.equal({ outcome: 'compared', near: 0, shared: 1, inconsistent: 1 });
       expect(cluster.valkey.size).to.equal(0);
       expect((await audit(two)).inconsistent).to.equal(0);
     });
@@ -98,9 +105,14 @@ describe('the auditor', () => {
     await cluster.run(one.set('a', '2'));
     await cluster.clock.advance(10);
     await plant('a', { revision, asOf: revision, encoded: once });
-    expect(await audit(two), 'an old value, which nobody gets').to.deep.equal({ near: 0, shared: 1, inconsistent: 0 });
+    expect(await audit(two), 'an old value, which nobody gets').to.deep.equal({
+      outcome: 'compared',
+      near: 0,
+      shared: 1,
+      inconsistent: 0,
+    });
     await plant('a', { revision, asOf: revision, encoded: never });
-    expect(await audit(two)).to.deep.equal({ near: 0, shared: 1, inconsistent: 1 });
+    expect(await audit(two)).to.deep.equal({ outcome: 'compared', near: 0, shared: 1, inconsistent: 1 });
   });
 
   it('says nothing of what was sampled before another epoch began', async () => {
@@ -112,6 +124,22 @@ describe('the auditor', () => {
     cluster.store.crash({ loseAfter: 0n });
     cluster.store.setIncarnation('after-failover');
     hold.release();
-    expect(await cluster.run(audited)).to.deep.equal({ near: 0, shared: 0, inconsistent: 0 });
+    expect(await cluster.run(audited)).to.deep.equal({ outcome: 'epoch-changed', near: 0, shared: 0, inconsistent: 0 });
+  });
+
+  it('gives up when what the store has cannot be applied, and says so', async () => {
+    await cluster.run(one.set('a', '1'));
+    await cluster.run(two.get('a'));
+    // Announcements and the log no longer come.
+    cluster.channel.route = () => [];
+    const isOut = (call: StoreCall) => call === 'readLog' || call === 'readHead';
+    cluster.delay = (call) => (isOut(call) ? Promise.reject(new StoreError('unreachable', 'away')) : undefined);
+    await cluster.run(one.set('b', '1'));
+    const startedAtMs = cluster.clock.monotonicMs();
+    expect(await audit(two)).to.deep.equal({ outcome: 'late', near: 0, shared: 0, inconsistent: 0 });
+    expect(cluster.clock.monotonicMs() - startedAtMs).to.be.within(1_000, 10_000);
+    cluster.delay = () => undefined;
+    await cluster.clock.advance(2_000);
+    expect((await audit(two)).outcome).to.equal('compared');
   });
 });

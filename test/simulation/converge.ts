@@ -71,7 +71,7 @@ async function agree(fleet: Fleet, place: Place): Promise<void> {
       fleet.defect('C5', 'not converged', `${place.name} disagrees with the store, in which ${key} is ${stored}`);
     }
   }
-  const audit = await callPlace(fleet, place, { ...options, name: 'audit' }, (core) => core.audit());
-  if (audit.answer.status !== 'ok')
-    fleet.defect('C6', 'not converged', `${place.name} cannot be audited: ${audit.answer.reason}`);
+  const { answer } = await callPlace(fleet, place, { ...options, name: 'audit' }, (core) => core.audit());
+  const outcome = answer.status === 'ok' ? answer.value.outcome : answer.reason;
+  if (outcome !== 'compared') fleet.defect('C6', 'not converged', `${place.name} cannot be audited: ${outcome}`);
 }

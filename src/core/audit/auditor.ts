@@ -8,6 +8,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { CacheView } from '../cache/cache-view.ts';
 import type { NearEntry } from '../cache/near-cache.ts';
 import type { StoreReads } from '../store-reads.ts';
+import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import { type Claim, isSame, judgeClaim } from './judge-claim.ts';
 
@@ -17,6 +18,8 @@ const SAMPLE_KEYS = 50;
 const SAMPLE_BYTES_MAX = 4 << 20;
 /** What the store may answer: values may have grown since. */
 const STORED_BYTES_MAX = 32 << 20;
+/** For what the store has to be applied here: there is another audit, and an outage may last. */
+const REACH_MS_MAX = 5_000;
 /** Entries of the log that one audit reads, for what was superseded. */
 const LOG_READS_MAX = 10;
 
@@ -33,12 +36,16 @@ export interface AuditorOptions {
 }
 
 export interface AuditResult {
+  /** `late`: what the store has was not applied here in time; `epoch-changed`: what was sampled had ended with its epoch. */
+  readonly outcome: 'compared' | 'late' | 'epoch-changed';
   /** Entries of the near cache, and of the shared one, that were compared. */
   readonly near: number;
   readonly shared: number;
   /** Of both. */
   readonly inconsistent: number;
 }
+
+const NOTHING = { near: 0, shared: 0, inconsistent: 0 };
 
 interface Sample {
   readonly near: ReadonlyMap<string, NearEntry>;
@@ -66,22 +73,24 @@ export class Auditor {
 
   /** @throws StoreError */
   async audit(): Promise<AuditResult> {
-    const { reads, tailer, view, telemetry } = this.#options;
+    const { reads, tailer, view, clock, telemetry } = this.#options;
     const { epoch } = tailer.history;
     const sample = { near: this.#sampleNear(), shared: await this.#sampleShared() };
     const keys = [...new Set([...sample.near.keys(), ...sample.shared.keys()])];
-    if (keys.length === 0) return { near: 0, shared: 0, inconsistent: 0 };
+    if (keys.length === 0) return { outcome: 'compared', ...NOTHING };
     const { head, parameters } = await reads.read(keys, STORED_BYTES_MAX);
-    await tailer.reached(head.revision);
-    // Another epoch: what was sampled is of a history that has ended.
+    const patience = { deadlineAtMs: clock.monotonicMs() + REACH_MS_MAX };
+    if ((await within(tailer.reached(head.revision), clock, patience)) === 'late') {
+      return { outcome: 'late', ...NOTHING };
+    }
     if (tailer.history.epoch.id !== epoch.id || view.applied < head.revision) {
-      return { near: 0, shared: 0, inconsistent: 0 };
+      return { outcome: 'epoch-changed', ...NOTHING };
     }
     const near = this.#nearClaims(sample.near, head);
     const shared = this.#sharedClaims(sample.shared);
     const inconsistent = await this.#compare([...near, ...shared], parameters);
     telemetry.add('audit_sampled', near.length + shared.length);
-    return { near: near.length, shared: shared.length, inconsistent };
+    return { outcome: 'compared', near: near.length, shared: shared.length, inconsistent };
   }
 
   /** Neighbours in the order of use, from any place. */
