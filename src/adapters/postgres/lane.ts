@@ -3,11 +3,11 @@ import pg from 'pg';
 import type { Epoch, Head } from '../../model/revision.ts';
 import { StoreError } from '../../ports/store.ts';
 import { classify, RetriableError, StandbyError } from './classify.ts';
+import { endInTime } from './end-in-time.ts';
 import type { Endpoints } from './endpoints.ts';
 
 /** More callers than this wait for no connection: the store is taken to be out of reach. */
 const WAITING_MAX = 1000;
-const CLOSE_MS_MAX = 1000;
 /** The server ends a statement first, so that the connection stays usable; only if it is dead the client does. */
 const CLIENT_TIMEOUT_EXTRA_MS = 500;
 const KEEPALIVE_DELAY_MS = 10_000;
@@ -124,13 +124,6 @@ export function openLane(options: LaneOptions): Lane {
   }
 
   let closed: Promise<void> | undefined;
-  async function close(): Promise<void> {
-    const timer = setTimeout(() => {
-      for (const client of live) (client as unknown as WithStream).connection.stream.destroy();
-    }, CLOSE_MS_MAX);
-    await pool.end();
-    clearTimeout(timer);
-  }
 
   return {
     use,
@@ -143,15 +136,10 @@ export function openLane(options: LaneOptions): Lane {
       }, 'read'),
     connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => {
-      closed ??= close();
+      closed ??= endInTime(() => pool.end(), live);
       return closed;
     },
   };
-}
-
-/** What pg has and its types do not tell: a frozen server answers no goodbye. */
-interface WithStream {
-  readonly connection: { readonly stream: { destroy(): void } };
 }
 
 /**

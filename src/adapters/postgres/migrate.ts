@@ -5,6 +5,7 @@ import type { Client, QueryConfig } from 'pg';
 import pg from 'pg';
 import { StoreError } from '../../ports/store.ts';
 import { classify, isDriverText } from './classify.ts';
+import { endInTime } from './end-in-time.ts';
 import type { PostgresConnection } from './endpoints.ts';
 import { endpointsOf } from './endpoints.ts';
 
@@ -51,7 +52,7 @@ export async function migrate(connection: PostgresConnection, log: MigrationLog)
     }
     throw classify(error, 'read');
   } finally {
-    await client.end().catch(() => {});
+    await endInTime(() => client.end(), [client]).catch(() => {});
   }
 }
 
@@ -113,7 +114,7 @@ async function connectToPrimary(connection: PostgresConnection): Promise<Client>
       if (!rows[0].standby) return client;
       throw new StoreError('unreachable', 'the server is a standby, not the primary');
     } catch (error) {
-      await client.end().catch(() => {});
+      await endInTime(() => client.end(), [client]).catch(() => {});
       endpoints.gone(endpoint);
       if (attempt >= endpoints.count) throw classify(error, 'connect');
     }

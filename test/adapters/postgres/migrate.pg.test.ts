@@ -72,6 +72,20 @@ describe('migrations', () => {
     }
   });
 
+  it('end, though the server has fallen silent after the last of them', async () => {
+    const link = await startProxy(Number(new URL(database.url).port));
+    try {
+      const { applied } = await migrate(link.through(database.url), (message) => {
+        expect(message).to.equal('Migrated the schema');
+        link.mode = 'freeze';
+      });
+      expect(link.mode).to.equal('freeze');
+      expect(applied.length).to.be.greaterThan(0);
+    } finally {
+      await link.close();
+    }
+  });
+
   it('by connection fields instead of a string', async () => {
     const { hostname, port, username, password, pathname } = new URL(database.url);
     const connection = {
