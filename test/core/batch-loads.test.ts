@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Cluster } from './cluster.ts';
+import { Cluster, failureOf } from './cluster.ts';
 
 const KEYS = ['a', 'b'];
 
@@ -40,5 +40,18 @@ describe('loads of batches', () => {
   it('C12: those that read the same keys at once share a statement', async () => {
     const { statements } = await readWhileWriting(Array.from({ length: 20 }, () => KEYS));
     expect(statements).to.equal(3);
+  });
+
+  it('C12: one that is refused leaves no load behind that nobody waits for', async () => {
+    const cluster = await Cluster.start({ replicas: 1, limits: { loadWaitersMax: 3 } });
+    const [one] = cluster.replicas;
+    const hold = cluster.hold('read', 'request');
+    const refused = one!.core.getMany(['a', 'b', 'c', 'd'], { linearizable: false }, one!.call());
+    expect(await cluster.run(failureOf(refused))).to.deep.include({ reason: 'RATE_LIMITED', limit: 'load_waiters' });
+    const single = one!.text('e');
+    await cluster.clock.advance(10);
+    hold.release();
+    expect(await cluster.run(single)).to.equal(undefined);
+    await cluster.stop();
   });
 });

@@ -129,6 +129,8 @@ export class BatchRead {
       return loaded;
     };
     const loads = await Promise.all(keys.map(load)).catch((error: unknown) => {
+      // Nobody waits for the others any more.
+      enough.abort();
       refuseBeyond(bytes);
       throw error;
     });
