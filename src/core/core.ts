@@ -11,7 +11,7 @@ import { Auditor, type AuditResult } from './audit/auditor.ts';
 import { BatchRead } from './cache/batch-read.ts';
 import { CacheView } from './cache/cache-view.ts';
 import { Lease } from './cache/lease.ts';
-import { NEAR_CACHE_POLICIES, type NearCachePolicy } from './cache/near-cache.ts';
+import { NearCache, type NearCachePolicy } from './cache/near-cache.ts';
 import { Proof } from './cache/proof.ts';
 import { ReadPath } from './cache/read-path.ts';
 import { SharedLookup } from './cache/shared-lookup.ts';
@@ -85,7 +85,7 @@ const LEASE_NEEDED_MS = 1000;
 export async function startCore(options: CoreOptions): Promise<RunningCore> {
   const { store, sharedCache, bus, codec, clock, random, telemetry, limits, newBatchId } = options;
   const { stalenessMs } = limits;
-  const near = NEAR_CACHE_POLICIES[limits.nearCachePolicy]({
+  const near = new NearCache(limits.nearCachePolicy, {
     entriesMax: limits.nearCacheEntriesMax,
     bytesMax: limits.nearCacheBytesMax,
   });

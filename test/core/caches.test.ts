@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts';
 import { LastChanges } from '../../src/core/cache/last-changes.ts';
 import { Lease } from '../../src/core/cache/lease.ts';
-import { lruCache, type NearEntry } from '../../src/core/cache/near-cache.ts';
+import { NearCache, type NearEntry } from '../../src/core/cache/near-cache.ts';
 import { compareKeys, rangesOf } from '../../src/core/watch/key-filter.ts';
 import type { Head } from '../../src/model/revision.ts';
 import { Cluster, setText } from './cluster.ts';
@@ -17,7 +17,7 @@ const entry = (bytes: number | null): NearEntry => ({
 
 describe('the near cache', () => {
   it('is bounded by entries, and drops what was not used for longest', () => {
-    const cache = lruCache({ entriesMax: 100, bytesMax: 1 << 20 });
+    const cache = new NearCache('lru', { entriesMax: 100, bytesMax: 1 << 20 });
     for (let at = 0; at < 95; at++) cache.set(`k${at}`, entry(10));
     cache.get('k0');
     cache.set('new', entry(10));
@@ -28,7 +28,7 @@ describe('the near cache', () => {
   });
 
   it('is bounded by bytes, and takes nothing that is larger than all of it', () => {
-    const cache = lruCache({ entriesMax: 1_000_000, bytesMax: 1 << 20 });
+    const cache = new NearCache('lru', { entriesMax: 1_000_000, bytesMax: 1 << 20 });
     for (let at = 0; at < 200; at++) cache.set(`k${at}`, entry(10_000));
     expect(cache.bytes).to.be.at.most(1 << 20);
     cache.set('huge', entry(2 << 20));
@@ -36,7 +36,7 @@ describe('the near cache', () => {
   });
 
   it('spends at most a twentieth on keys that do not exist', () => {
-    const cache = lruCache({ entriesMax: 1000, bytesMax: 1 << 20 });
+    const cache = new NearCache('lru', { entriesMax: 1000, bytesMax: 1 << 20 });
     for (let at = 0; at < 900; at++) cache.set(`k${at}`, entry(1));
     for (let at = 0; at < 10_000; at++) cache.set(`absent${at}`, entry(null));
     expect(cache.entries).to.equal(950);
@@ -44,7 +44,7 @@ describe('the near cache', () => {
   });
 
   it('holds a key once, present or absent', () => {
-    const cache = lruCache({ entriesMax: 100, bytesMax: 1 << 20 });
+    const cache = new NearCache('lru', { entriesMax: 100, bytesMax: 1 << 20 });
     cache.set('a', entry(1));
     cache.set('a', entry(null));
     expect(cache.entries).to.equal(1);

@@ -9,7 +9,7 @@ import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
-import { callerError, isUnreachable, type Need, needOf } from './need.ts';
+import { callerError, isUnreachable, type Need, needOf, STORED } from './need.ts';
 import type { Proof } from './proof.ts';
 import { ANSWER_BYTES_MAX, type Loaded, type StoreLoader } from './store-loader.ts';
 
@@ -104,13 +104,15 @@ export class BatchRead {
     const loads = await this.#loadWithin(ANSWER_BYTES_MAX, keys, need);
     let newest = view.floors.highest;
     for (const [at, loaded] of loads.entries()) {
-      if (loaded === 'late') throw proof.late(need);
+      if (loaded === 'late') throw proof.late(need, STORED);
       proof.refuseLost(need, loaded.asOf);
       newest = newer(newest, loaded.asOf);
       candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
     }
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
-    if ((await within(tailer.reached(newest), clock, patience)) === 'late') throw proof.late(need);
+    if ((await within(tailer.reached(newest), clock, patience)) === 'late') {
+      throw proof.late(need, `its keys as of revision ${newest}`);
+    }
   }
 
   /** Gives up as soon as more has come than an answer can hold, so that a call costs no more memory than an answer. */
@@ -201,7 +203,7 @@ export class BatchRead {
       if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
       throw error;
     });
-    if (loaded === 'late') throw proof.late(need);
+    if (loaded === 'late') throw proof.late(need, STORED);
     const { contents, asOf, startedAtMs } = loaded;
     proof.refuseLost(need, asOf);
     const encoded = contents.flatMap((content) => content.encoded ?? []);

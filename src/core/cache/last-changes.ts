@@ -1,4 +1,5 @@
 import type { Revision } from '../../model/revision.ts';
+import { keyHash } from './key-hash.ts';
 
 /**
  * For each key the revision of its last change, or a later one.
@@ -45,10 +46,7 @@ export class LastChanges {
     this.#knownAfter = revision;
   }
 
-  /** FNV-1a over UTF-16 units, folded. */
   #slotOf(key: string): number {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
-    return (hash ^ (hash >>> 15)) & (this.#slots.length - 1);
+    return keyHash(key) & (this.#slots.length - 1);
   }
 }

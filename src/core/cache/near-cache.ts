@@ -1,8 +1,13 @@
-import { LRUCache } from 'lru-cache';
 import type { Revision } from '../../model/revision.ts';
+import { CacheNode } from './policies/cache-node.ts';
+import type { Bounds, EvictionPolicy } from './policies/eviction-policy.ts';
+import { Lfu } from './policies/lfu.ts';
+import { Lru } from './policies/lru.ts';
+import { S3Fifo } from './policies/s3-fifo.ts';
+import { WTinyLfu } from './policies/w-tiny-lfu.ts';
 
 /** Of the near cache, what may be spent on keys that do not exist. */
-const ABSENT_SHARE = 0.05;
+export const ABSENT_SHARE = 0.05;
 /** What an entry takes beside its bytes: key, objects, map slot. Measured with 100,000 entries. */
 const ENTRY_OVERHEAD_BYTES = 320;
 
@@ -18,80 +23,159 @@ export interface NearEntry {
   readonly ttlMs: number;
 }
 
-export interface NearCacheLimits {
-  readonly entriesMax: number;
-  readonly bytesMax: number;
-}
-
-/** What holds entries and decides which to drop for want of space. A policy is one implementation of it. */
-export interface NearCache {
-  get(key: string): NearEntry | undefined;
-  /** Without counting as a use. */
-  peek(key: string): NearEntry | undefined;
-  set(key: string, entry: NearEntry): void;
-  delete(key: string): void;
-  clear(): void;
-  keys(): Iterable<string>;
-  readonly entries: number;
-  readonly bytes: number;
-  /** For want of space, since the start. */
-  readonly evictions: number;
-  /** Would another entry evict one? */
-  readonly isFull: boolean;
-}
-
-export const NEAR_CACHE_POLICIES = { lru: lruCache } as const;
+/** Which entry to drop for want of space, by the name that PARAMD_NEAR_CACHE_POLICY gives it. */
+export const NEAR_CACHE_POLICIES = {
+  lru: () => new Lru(),
+  lfu: () => new Lfu(),
+  's3-fifo': (bounds) => new S3Fifo(bounds),
+  'w-tinylfu': (bounds) => new WTinyLfu(bounds),
+} as const satisfies Record<string, (bounds: Bounds) => EvictionPolicy>;
 export type NearCachePolicy = keyof typeof NEAR_CACHE_POLICIES;
 
-/** Drops what was not used for longest. Absent keys have a small cache of their own, so that a scan evicts nothing. */
-export function lruCache(limits: NearCacheLimits): NearCache {
-  let evictions = 0;
-  const open = (share: number) =>
-    new LRUCache<string, NearEntry>({
-      max: Math.max(1, Math.floor(limits.entriesMax * share)),
-      maxSize: Math.max(ENTRY_OVERHEAD_BYTES, Math.floor(limits.bytesMax * share)),
-      sizeCalculation: (entry, key) => entryBytes(key, entry),
-      dispose: (_entry, _key, reason) => {
-        if (reason === 'evict') evictions += 1;
-      },
-    });
-  const present = open(1 - ABSENT_SHARE);
-  const absent = open(ABSENT_SHARE);
-  return {
-    get: (key) => present.get(key) ?? absent.get(key),
-    peek: (key) => present.peek(key) ?? absent.peek(key),
-    set(key, entry) {
-      const [here, other] = entry.encoded === null ? [absent, present] : [present, absent];
-      other.delete(key);
-      here.set(key, entry);
-    },
-    delete(key) {
-      present.delete(key);
-      absent.delete(key);
-    },
-    clear() {
-      present.clear();
-      absent.clear();
-    },
-    *keys() {
-      yield* present.keys();
-      yield* absent.keys();
-    },
-    get entries() {
-      return present.size + absent.size;
-    },
-    get bytes() {
-      return present.calculatedSize + absent.calculatedSize;
-    },
-    get evictions() {
-      return evictions;
-    },
-    get isFull() {
-      return present.size >= present.max || present.calculatedSize + ENTRY_OVERHEAD_BYTES >= present.maxSize;
-    },
-  };
+/** Entries by key, within bounds. A read costs one look-up and what the policy does. */
+export class NearCache {
+  readonly #nodes = new Map<string, CacheNode>();
+  readonly #present: Part;
+  /** So that a scan of keys that do not exist evicts nothing that does. */
+  readonly #absent: Part;
+  #evictions = 0;
+
+  constructor(policy: NearCachePolicy, limits: Bounds) {
+    this.#present = new Part(policy, shareOf(limits, 1 - ABSENT_SHARE));
+    this.#absent = new Part(policy, shareOf(limits, ABSENT_SHARE));
+  }
+
+  get(key: string): NearEntry | undefined {
+    const node = this.#nodes.get(key);
+    if (node === undefined) return undefined;
+    this.#partOf(node.entry).policy.use(node);
+    return node.entry;
+  }
+
+  /** Without counting as a use. */
+  peek(key: string): NearEntry | undefined {
+    return this.#nodes.get(key)?.entry;
+  }
+
+  /** What is larger than all of the cache is not kept. To replace an entry is no use of it: only a read is. */
+  set(key: string, entry: NearEntry): void {
+    const part = this.#partOf(entry);
+    const bytes = entryBytes(key, entry);
+    const held = this.#nodes.get(key);
+    if (held !== undefined && this.#partOf(held.entry) === part && bytes <= part.bounds.bytesMax) {
+      part.replace(held, entry, bytes);
+      this.#makeRoom(part, 0, 0);
+      return;
+    }
+    if (held !== undefined) this.#drop(held);
+    if (bytes > part.bounds.bytesMax) return;
+    this.#makeRoom(part, 1, bytes);
+    const node = new CacheNode(key, entry, bytes);
+    this.#nodes.set(key, node);
+    part.add(node);
+  }
+
+  delete(key: string): void {
+    const node = this.#nodes.get(key);
+    if (node !== undefined) this.#drop(node);
+  }
+
+  clear(): void {
+    this.#nodes.clear();
+    this.#present.clear();
+    this.#absent.clear();
+  }
+
+  keys(): Iterable<string> {
+    return this.#nodes.keys();
+  }
+
+  get entries(): number {
+    return this.#nodes.size;
+  }
+
+  get bytes(): number {
+    return this.#present.bytes + this.#absent.bytes;
+  }
+
+  /** For want of space, since the start. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /** Would another entry evict one? */
+  get isFull(): boolean {
+    return this.#present.lacksRoom(1, ENTRY_OVERHEAD_BYTES);
+  }
+
+  #partOf(entry: NearEntry): Part {
+    return entry.encoded === null ? this.#absent : this.#present;
+  }
+
+  #makeRoom(part: Part, entries: number, bytes: number): void {
+    while (part.lacksRoom(entries, bytes)) {
+      this.#drop(part.policy.victim());
+      this.#evictions += 1;
+    }
+  }
+
+  #drop(node: CacheNode): void {
+    this.#nodes.delete(node.key);
+    this.#partOf(node.entry).remove(node);
+  }
 }
 
-function entryBytes(key: string, entry: NearEntry): number {
+/** A share of the cache, with a policy of its own. */
+class Part {
+  readonly bounds: Bounds;
+  readonly #newPolicy: () => EvictionPolicy;
+  policy: EvictionPolicy;
+  #entries = 0;
+  bytes = 0;
+
+  constructor(policy: NearCachePolicy, bounds: Bounds) {
+    this.bounds = bounds;
+    this.#newPolicy = () => NEAR_CACHE_POLICIES[policy](bounds);
+    this.policy = this.#newPolicy();
+  }
+
+  lacksRoom(entries: number, bytes: number): boolean {
+    return this.#entries + entries > this.bounds.entriesMax || this.bytes + bytes > this.bounds.bytesMax;
+  }
+
+  add(node: CacheNode): void {
+    this.policy.add(node);
+    this.#entries += 1;
+    this.bytes += node.bytes;
+  }
+
+  remove(node: CacheNode): void {
+    node.list!.remove(node);
+    this.#entries -= 1;
+    this.bytes -= node.bytes;
+  }
+
+  replace(node: CacheNode, entry: NearEntry, bytes: number): void {
+    this.bytes += bytes - node.bytes;
+    node.list!.bytes += bytes - node.bytes;
+    node.bytes = bytes;
+    node.entry = entry;
+  }
+
+  clear(): void {
+    this.policy = this.#newPolicy();
+    this.#entries = 0;
+    this.bytes = 0;
+  }
+}
+
+/** No more entries than the bytes have room for: policies make their tables as large as the entries need. */
+export function shareOf(limits: Bounds, share: number): Bounds {
+  const bytesMax = Math.max(ENTRY_OVERHEAD_BYTES, Math.floor(limits.bytesMax * share));
+  const entriesMax = Math.min(Math.floor(limits.entriesMax * share), Math.floor(bytesMax / ENTRY_OVERHEAD_BYTES));
+  return { entriesMax: Math.max(1, entriesMax), bytesMax };
+}
+
+export function entryBytes(key: string, entry: NearEntry): number {
   return ENTRY_OVERHEAD_BYTES + key.length * 2 + (entry.encoded?.length ?? 0);
 }

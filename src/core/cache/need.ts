@@ -58,6 +58,9 @@ export function isUnreachable(error: unknown): boolean {
   return error.failure.reason === 'STORE_UNREACHABLE' || error.failure.reason === 'CONSISTENCY_NOT_MET';
 }
 
+/** What a load waits for. */
+export const STORED = 'what the store holds';
+
 /** Time is up: is the store away, or only slow to prove what was asked for? */
 export function tooLate(storeReachable: boolean, applied: Revision, wanted: string): ParamdError {
   if (!storeReachable) return new ParamdError({ reason: 'STORE_UNREACHABLE', why: 'it did not answer in time' });

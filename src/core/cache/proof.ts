@@ -72,8 +72,9 @@ export class Proof {
     if (proven === 'late') throw this.late(need);
   }
 
-  late(need: Need): Error {
-    const wanted = need.atLeast > this.#tailer.applied ? `revision ${need.atLeast}` : 'proof of freshness';
+  /** @param awaited what did not come in time, where the caller did not ask for a revision that is missing */
+  late(need: Need, awaited = 'proof of freshness'): Error {
+    const wanted = need.atLeast > this.#tailer.applied ? `revision ${need.atLeast}` : awaited;
     return tooLate(this.#tailer.storeReachable, this.#tailer.applied, wanted);
   }
 

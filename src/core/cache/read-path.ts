@@ -8,7 +8,7 @@ import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
 import type { Lease } from './lease.ts';
 import type { NearEntry } from './near-cache.ts';
-import { callerError, isUnreachable, type Need, needOf } from './need.ts';
+import { callerError, isUnreachable, type Need, needOf, STORED } from './need.ts';
 import type { Proof } from './proof.ts';
 import type { SharedLookup } from './shared-lookup.ts';
 import type { StoreLoader } from './store-loader.ts';
@@ -109,7 +109,7 @@ export class ReadPath {
     const atLeast = newer(need.atLeast, view.leastAsOf(key));
     const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
     const loaded = await loader.load(key, { ...need, atLeast }, patience);
-    if (loaded === 'late') throw proof.late(need);
+    if (loaded === 'late') throw proof.late(need, STORED);
     proof.refuseLost(need, loaded.asOf);
     const freshness = {
       revision: loaded.asOf,
