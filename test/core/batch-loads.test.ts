@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { Cluster, failureOf } from './cluster.ts';
+import type { StoreCall } from '../../src/adapters/memory/store.ts';
+import { Cluster, failureOf, type Replica } from './cluster.ts';
 
 const KEYS = ['a', 'b'];
 
@@ -53,5 +54,42 @@ describe('loads of batches', () => {
     hold.release();
     expect(await cluster.run(single)).to.equal(undefined);
     await cluster.stop();
+  });
+
+  describe('that are late', () => {
+    let cluster: Cluster;
+    let one: Replica;
+    let two: Replica;
+    beforeEach(async () => {
+      cluster = await Cluster.start();
+      [one, two] = cluster.replicas as [Replica, Replica];
+      cluster.valkey.mode = 'failing';
+    });
+    afterEach(() => {
+      cluster.delay = () => undefined;
+      return cluster.stop();
+    });
+    const hangs = (name: StoreCall) => {
+      cluster.delay = (call) =>
+        call === name ? new Promise((resolve) => cluster.clock.setTimer(10_000, resolve)) : undefined;
+    };
+    const late = async (read: Promise<unknown>) => {
+      const failure = await cluster.run(failureOf(read));
+      return failure.reason === 'CONSISTENCY_NOT_MET' ? failure.wanted : failure.reason;
+    };
+
+    it('say so of the store, as a single read does', async () => {
+      hangs('read');
+      const reads = [two.core.getMany(KEYS, { linearizable: false }, two.call()), two.get('a')].map(late);
+      expect(await Promise.all(reads)).to.deep.equal(['what the store holds', 'what the store holds']);
+    });
+
+    it('say so of this replica, if it is behind what the store has', async () => {
+      cluster.channel.route = () => [];
+      hangs('readLog');
+      const { revision } = await cluster.run(one.set('a', 'x'));
+      const read = two.core.getMany(KEYS, { linearizable: false }, two.call());
+      expect(await late(read)).to.equal(`its keys as of revision ${revision}`);
+    });
   });
 });

@@ -15,7 +15,7 @@ import { type Committed, type Store, StoreError } from '../../ports/store.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Call, Written } from '../api.ts';
 import type { CacheView } from '../cache/cache-view.ts';
-import { callerError, tooLate } from '../cache/need.ts';
+import { callerError, STORED, tooLate } from '../cache/need.ts';
 import { within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import { GroupCommit, unknownOutcome } from './group-commit.ts';
@@ -143,7 +143,7 @@ export class WritePath {
     const read = await within(store.read(keys, { bytesMax: COMMIT_BYTES_MAX }), clock, call).catch((error: unknown) => {
       throw callerError(error);
     });
-    if (read === 'late') throw tooLate(tailer.storeReachable, tailer.applied, 'what the store holds');
+    if (read === 'late') throw tooLate(tailer.storeReachable, tailer.applied, STORED);
     const sets = [...outcome.sets];
     return write.operations.flatMap((operation, at): Parameter[] => {
       if (operation.type === 'delete') return [];
