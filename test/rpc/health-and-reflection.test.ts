@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
+import { connect } from 'node:http2';
 import { promisify } from 'node:util';
 import { fromBinary } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Client, type ClientDuplexStream, status as Code, type ServiceError } from '@grpc/grpc-js';
 import { expect } from 'chai';
+import type { Clock } from '../../src/ports/clock.ts';
 import { loadDescriptors } from '../../src/rpc/services/reflection-service.ts';
-import { type Fixture, startFixture, until } from './rpc-fixture.ts';
+import { type Fixture, rawCall, realClock, startFixture, until } from './rpc-fixture.ts';
 
 const pass = (bytes: Buffer): Buffer => bytes;
 const asked = (service: string) => Buffer.from(new BinaryWriter().uint32(10).string(service).finish());
@@ -125,6 +127,34 @@ describe('reflection', () => {
     for (const status of ['OK', 'INVALID_ARGUMENT']) {
       await until(() => fixture.outcomes.some((o) => o.method.includes('ServerReflection') && o.status === status));
     }
+  });
+
+  it('keeps no answer that the end of a connection cut off', async () => {
+    const stallMs = 98_765;
+    const waiting = new Set<object>();
+    const setTimer: Clock['setTimer'] = (ms, run) => {
+      const timer = realClock.setTimer(ms, run);
+      if (ms === stallMs) waiting.add(timer);
+      const cancel = () => {
+        waiting.delete(timer);
+        timer.cancel();
+      };
+      return { cancel };
+    };
+    const own = await startFixture({ clock: { ...realClock, setTimer }, limits: { stallMs } });
+    const session = connect(`http://127.0.0.1:${own.server.port}`, { settings: { initialWindowSize: 0 } });
+    const { stream } = rawCall(
+      own.server.port,
+      '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+      undefined,
+      {},
+      { session },
+    );
+    stream.write(Buffer.from('00000000023a00', 'hex'));
+    await until(() => waiting.size === 1);
+    session.destroy();
+    await until(() => waiting.size === 0);
+    await own.close();
   });
 
   it('is enough for buf curl', async () => {

@@ -147,7 +147,7 @@ export function rawCall(
   path: string,
   message: Uint8Array | undefined,
   headers = {},
-  over?: RawCall,
+  over?: Pick<RawCall, 'session'>,
 ): RawCall {
   const session = over?.session ?? connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);

@@ -5,6 +5,7 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import { type DescriptorProto, type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { status as Code, type handleBidiStreamingCall, type ServiceDefinition } from '@grpc/grpc-js';
+import type { Timer } from '../../ports/clock.ts';
 import { descriptorImage } from '../descriptor-image.ts';
 import { statusName } from '../handle-unary.ts';
 import type { Runtime } from '../runtime.ts';
@@ -95,6 +96,7 @@ export function handleReflection(
     const { peer } = runtime.connectionOf(base);
     const ended = runtime.observer.started(path);
     let status = Code.CANCELLED;
+    let stall: Timer | undefined;
     const fail = (told: CallStatus): void => {
       status = told.code;
       call.emit('error', told);
@@ -102,6 +104,8 @@ export function handleReflection(
     runtime.open.settled(base);
     runtime.streams.add(base, ({ failure }) => fail(statusOf(failure)));
     base.stream.once('close', () => {
+      // It holds the answer. A write that the end of the connection cuts off calls nobody back.
+      stall?.cancel();
       runtime.streams.remove(base);
       ended({ status: statusName(status), peer });
     });
@@ -110,9 +114,10 @@ export function handleReflection(
     call.on('data', (question: Buffer) => {
       call.pause();
       try {
-        const stall = clock.setTimer(limits.stallMs, () => closeStream(base));
-        call.write(reflectionResponse(descriptors, question), () => {
-          stall.cancel();
+        const response = reflectionResponse(descriptors, question);
+        stall = clock.setTimer(limits.stallMs, () => closeStream(base));
+        call.write(response, () => {
+          stall?.cancel();
           call.resume();
         });
       } catch {
