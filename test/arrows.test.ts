@@ -22,7 +22,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   'client/openfeature.ts': ['client'],
   client: ['gen'],
   cli: ['client', 'config', 'embedded', 'main.ts', 'gen', 'bench'],
-  bench: ['client', 'config', 'embedded', 'main.ts', 'gen'],
+  bench: ['client', 'config', 'core', 'embedded', 'main.ts', 'gen'],
   'main.ts': ['adapters', 'config', 'core', 'jobs', 'model', 'observability', 'ports', 'rpc'],
 };
 

@@ -8,8 +8,14 @@ import { WTinyLfu } from './policies/w-tiny-lfu.ts';
 
 /** Of the near cache, what may be spent on keys that do not exist. */
 export const ABSENT_SHARE = 0.05;
-/** What an entry takes beside its bytes: key, objects, map slot. Measured with 100,000 entries. */
-const ENTRY_OVERHEAD_BYTES = 320;
+// What an entry takes beside the bytes of key and value, as `node src/bench/held-memory/main.ts` measures it.
+/** Objects, place in the map, share of the tables of a policy. */
+const ENTRY_OVERHEAD_BYTES = 240;
+/** A buffer up to this length lies on the heap. Another one has its bytes beside it, and books that are kept of them. */
+const HEAP_BUFFER_BYTES_MAX = 64;
+const HEAP_BUFFER_OVERHEAD_BYTES = 224;
+const BUFFER_OVERHEAD_BYTES = 380;
+const STRING_OVERHEAD_BYTES = 16;
 
 /** One parameter, or its absence, current at `applied` as long as it is here: a change drops it first. */
 export interface NearEntry {
@@ -176,6 +182,15 @@ export function shareOf(limits: Bounds, share: number): Bounds {
   return { entriesMax: Math.max(1, entriesMax), bytesMax };
 }
 
-export function entryBytes(key: string, entry: NearEntry): number {
-  return ENTRY_OVERHEAD_BYTES + key.length * 2 + (entry.encoded?.length ?? 0);
+export function entryBytes(key: string, { encoded }: NearEntry): number {
+  return ENTRY_OVERHEAD_BYTES + stringBytes(key) + (encoded === null ? 0 : bufferBytes(encoded.length));
+}
+
+function bufferBytes(length: number): number {
+  return length + (length <= HEAP_BUFFER_BYTES_MAX ? HEAP_BUFFER_OVERHEAD_BYTES : BUFFER_OVERHEAD_BYTES);
+}
+
+/** One byte a unit, unless one of them needs two. */
+function stringBytes(text: string): number {
+  return STRING_OVERHEAD_BYTES + text.length * (/[^\0-\u00ff]/.test(text) ? 2 : 1);
 }
