@@ -21,7 +21,7 @@ const NAME_CHARACTERS_MAX = 256;
 const GONE: Connection = { peer: 'unknown', principal: '', watches: 0, unreadBytes: 0, tokens: 0, tokensAtMs: 0 };
 
 /** @param burst calls that a new connection may make at once */
-export function connections(clock: Clock, burst: number): (base: BaseCall) => Connection {
+export function connections(clock: Clock, burst: number): (base: Pick<BaseCall, 'stream'>) => Connection {
   const known = new WeakMap<ServerHttp2Session, Connection>();
   return (base) => {
     const session = sessionOf(base);

@@ -10,15 +10,21 @@ const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 
 /** setTimeout takes 32 bits. A longer time is none at all: connections are renewed before. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1;
 
-/** Call it when all that `server` will serve on has been made. */
-export function guardHeaders(server: Server): void {
+/**
+ * Call it when all that `server` will serve on has been made.
+ * @param ends a call that is as it should be, and says whether it has
+ */
+export function guardHeaders(
+  server: Server,
+  ends: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => boolean,
+): void {
   for (const http2Server of http2ServersOf(server)) {
     const handlers = http2Server.listeners('stream') as ((stream: ServerHttp2Stream, headers: object) => void)[];
     http2Server.removeAllListeners('stream');
     http2Server.on('stream', (stream, headers) => {
       const status = refusal(headers);
-      if (status === undefined) for (const handle of handlers) handle(stream, headers);
-      else refuse(stream, status);
+      if (status !== undefined) refuse(stream, status);
+      else if (!ends(stream, headers)) for (const handle of handlers) handle(stream, headers);
     });
   }
 }

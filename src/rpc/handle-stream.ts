@@ -5,10 +5,10 @@
 import { status as Code, type handleServerStreamingCall, type ServerWritableStream } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
 import { type Admission, admit } from './admission.ts';
-import { type Defect, endOf, statusName } from './handle-unary.ts';
+import { type Defect, endOf } from './handle-unary.ts';
 import { IncomingCall } from './incoming-call.ts';
 import type { Runtime } from './runtime.ts';
-import { type CallStatus, plainStatus } from './status-table.ts';
+import { type CallStatus, plainStatus, statusName } from './status-table.ts';
 import { type Send, streamSender } from './stream-sender.ts';
 import { type BaseCall, baseCall, closeStream, streamIsClosed } from './transport.ts';
 

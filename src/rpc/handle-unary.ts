@@ -6,7 +6,14 @@ import { ParamdError } from '../model/errors.ts';
 import { type Admission, admit } from './admission.ts';
 import { IncomingCall } from './incoming-call.ts';
 import type { Runtime } from './runtime.ts';
-import { type CallStatus, CallStatusError, plainStatus, statusOf, unforeseenStatus } from './status-table.ts';
+import {
+  type CallStatus,
+  CallStatusError,
+  plainStatus,
+  statusName,
+  statusOf,
+  unforeseenStatus,
+} from './status-table.ts';
 import { type AnyServerCall, baseCall } from './transport.ts';
 import { admitAnswer, answerLeaves } from './unread-answers.ts';
 
@@ -26,7 +33,6 @@ export function handleUnary(
     const ended = runtime.observer.started(path);
     let isAnswered = false;
     let call: IncomingCall | undefined;
-
     const succeed = (response: Buffer): void => {
       if (isAnswered) return;
       if (admission === 'read') admitAnswer(connection, runtime, response.length);
@@ -52,6 +58,8 @@ export function handleUnary(
     };
 
     try {
+      // It has waited for too long to be read.
+      if (grpcCall.cancelled) throw new ParamdError({ reason: 'CANCELLED' });
       admit(admission, runtime, connection);
       const incoming = new IncomingCall(grpcCall, connection, clock, limits.unaryTimeoutMs);
       call = incoming;
@@ -79,10 +87,6 @@ export function endOf(error: unknown): { status: CallStatus; defect?: Defect } {
   if (error instanceof CallStatusError) return { status: error.status };
   const errorId = randomBytes(8).toString('hex');
   return { status: unforeseenStatus(errorId), defect: { errorId, error } };
-}
-
-export function statusName(code: number): string {
-  return Code[code] ?? 'UNKNOWN';
 }
 
 /** Of a call that had ended before its answer. */

@@ -6,9 +6,8 @@
 // connections; they are in rows by powers of two instead, and each of the first row holds more than half the most.
 import type { Failure } from '../model/errors.ts';
 import type { Connection } from './connections.ts';
-import { statusName } from './handle-unary.ts';
 import type { Runtime } from './runtime.ts';
-import { statusOf } from './status-table.ts';
+import { statusName, statusOf } from './status-table.ts';
 import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
 
 const RETRY_MS = 1000;

@@ -1,6 +1,7 @@
 // A client may open a call and never finish its request, have no deadline while an answer does not come, or never take the
-// answer, be it a byte: grpc-js would keep each of them for ever. A timer for each call is the naive way; calls last microseconds and timers cost as much, so one
-// sweep looks over all that are open.
+// answer, be it a byte: grpc-js would keep each of them for ever. A timer for each call is the naive way; calls last
+// microseconds and timers cost as much, so one sweep looks over all that are open.
+import { constants } from 'node:http2';
 import { status as Code, type ServerInterceptor } from '@grpc/grpc-js';
 import type { Clock, Timer } from '../ports/clock.ts';
 import { plainStatus } from './status-table.ts';
@@ -20,6 +21,8 @@ export interface OpenCalls {
   /** Its request has not come whole, so that no handler has seen it. */
   isUnfinished(base: BaseCall): boolean;
   count(): number;
+  /** Whose answers were taken whole, since the start. */
+  taken(): number;
   close(): void;
 }
 
@@ -35,6 +38,7 @@ interface OpenCall {
 export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): OpenCalls {
   const open = new Map<BaseCall, OpenCall>();
   let timer: Timer | undefined;
+  let taken = 0;
 
   const sweep = (): void => {
     const nowMs = clock.monotonicMs();
@@ -52,7 +56,11 @@ export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): Ope
 
   return {
     interceptor(_method, call) {
-      open.set(call as unknown as BaseCall, { endsAtMs: clock.monotonicMs() + timeoutMs, expire: undefined });
+      const base = call as unknown as BaseCall;
+      open.set(base, { endsAtMs: clock.monotonicMs() + timeoutMs, expire: undefined });
+      base.stream.once('close', () => {
+        if (open.delete(base) && base.stream.rstCode === constants.NGHTTP2_NO_ERROR) taken += 1;
+      });
       timer ??= clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep);
       return call as unknown as ReturnType<ServerInterceptor>;
     },
@@ -65,13 +73,13 @@ export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): Ope
       if (call === undefined) return;
       call.endsAtMs = clock.monotonicMs() + stallMs;
       call.expire = () => closeStream(base);
-      base.stream.once('close', () => open.delete(base));
     },
     settled: (base) => {
       open.delete(base);
     },
     isUnfinished: (base) => open.has(base) && open.get(base)?.expire === undefined,
     count: () => open.size,
+    taken: () => taken,
     close: () => timer?.cancel(),
   };
 }

@@ -10,11 +10,13 @@ import type { Clock } from '../ports/clock.ts';
 import { burstOf } from './admission.ts';
 import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
+import { earlyRefusal } from './early-refusal.ts';
 import { guardHeaders } from './guard-headers.ts';
 import { heldRequests } from './held-requests.ts';
 import { type RpcLimits, rpcLimits } from './limits.ts';
 import { openCalls } from './open-calls.ts';
 import { openStreams } from './open-streams.ts';
+import { type BusyShare, Overload } from './overload.ts';
 import { pageTokens } from './page-tokens.ts';
 import { requestIntake } from './request-intake.ts';
 import type { Identity, Runtime } from './runtime.ts';
@@ -35,6 +37,8 @@ export interface RpcServerOptions {
   /** The installation's; page tokens are authenticated with a key derived from it. */
   readonly secret: Uint8Array;
   readonly identity: Identity;
+  /** By which overload is noticed; by default that of the event loop. */
+  readonly busyShare?: BusyShare;
 }
 
 export interface RpcServer {
@@ -63,6 +67,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     open,
     connectionOf: connections(clock, burstOf(limits.ratePerConnectionMax)),
     streams: openStreams(clock),
+    overload: new Overload(clock, open, options.busyShare),
     identity: options.identity,
     draining: false,
   };
@@ -74,7 +79,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 
   const credentials = options.tls && new ReloadableCredentials(options.tls, limits.prefaceMs);
   const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
-  guardHeaders(server);
+  guardHeaders(server, earlyRefusal(runtime));
   const sockets = new Set<Socket>();
   const listener = listenerFor(injector, sockets, limits, clock);
   const port = await listening(listener, options.listen);

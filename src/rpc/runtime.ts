@@ -5,6 +5,7 @@ import type { Connection } from './connections.ts';
 import type { RpcLimits } from './limits.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { OpenStreams } from './open-streams.ts';
+import type { Overload } from './overload.ts';
 import type { PageTokens } from './page-tokens.ts';
 import type { BaseCall } from './transport.ts';
 
@@ -16,8 +17,9 @@ export interface Runtime {
   readonly limits: RpcLimits;
   readonly tokens: PageTokens;
   readonly open: OpenCalls;
-  readonly connectionOf: (base: BaseCall) => Connection;
+  readonly connectionOf: (base: Pick<BaseCall, 'stream'>) => Connection;
   readonly streams: OpenStreams;
+  readonly overload: Overload;
   readonly identity: Identity;
   draining: boolean;
 }

@@ -157,6 +157,10 @@ export function statusOf(failure: Failure): CallStatus {
   return callStatus(row.code, row.message(failure), [info, ...retry, ...(row.details?.(failure) ?? [])]);
 }
 
+export function statusName(code: number): string {
+  return Code[code] ?? 'UNKNOWN';
+}
+
 /** For defects: nothing of the error itself goes out, only the id under which the log has it. */
 export function unforeseenStatus(errorId: string): CallStatus {
   const message = `unforeseen error ${errorId}; the server's log has it under this id`;

@@ -37,7 +37,7 @@ export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer
   return (call as unknown as { call: BaseCall }).call;
 }
 
-export function sessionOf(base: BaseCall): ServerHttp2Session | undefined {
+export function sessionOf(base: Pick<BaseCall, 'stream'>): ServerHttp2Session | undefined {
   return base.stream.session as ServerHttp2Session | undefined;
 }
 

@@ -7,9 +7,8 @@ import { type DescriptorProto, type FileDescriptorProto, FileDescriptorProtoSche
 import { status as Code, type handleBidiStreamingCall, type ServiceDefinition } from '@grpc/grpc-js';
 import type { Timer } from '../../ports/clock.ts';
 import { descriptorImage } from '../descriptor-image.ts';
-import { statusName } from '../handle-unary.ts';
 import type { Runtime } from '../runtime.ts';
-import { type CallStatus, plainStatus, statusOf } from '../status-table.ts';
+import { type CallStatus, plainStatus, statusName, statusOf } from '../status-table.ts';
 import { baseCall, closeStream } from '../transport.ts';
 import { healthDescriptor } from './health-descriptor.ts';
 import { definitionOf } from './pass-through.ts';
