@@ -10,7 +10,8 @@ import {
 import { after } from './after.ts';
 import { msOf } from './argument-checks.ts';
 import type { RetryBudget } from './retry-budget.ts';
-import { isWayBroken, ParamdRpcError, toRpcError } from './rpc-error.ts';
+import { isWayBroken, ParamdRpcError, tooMuch, toRpcError } from './rpc-error.ts';
+import type { Throttle } from './throttle.ts';
 
 /** Of every call. */
 export interface CallSettings {
@@ -28,6 +29,7 @@ export interface CallDefaults {
   readonly attemptsMax: number;
   /** Of all calls together, where paramd says that it is asked too much. */
   readonly budget: RetryBudget;
+  readonly throttle: Throttle;
   /** Aborts when the client is closed. */
   readonly closed: AbortSignal;
 }
@@ -66,14 +68,17 @@ export async function unary<Q, S>(
     defaults.closed.throwIfAborted();
   };
   for (let attempt = 1; ; attempt++) {
+    if (!defaults.throttle.admits()) throw tooMuch();
     try {
       throwIfOver();
       const metadata = await inTime(defaults.metadata(), leftMs(), signal);
       throwIfOver();
       const answer = await attemptOnce(start, request, metadata, leftMs(), signal);
+      defaults.throttle.ended(false);
       defaults.budget.answered();
       return answer;
     } catch (error) {
+      defaults.throttle.ended(isOverload(error));
       const waitMs = retryInMs(error, attempt);
       if (waitMs === undefined || attempt === defaults.attemptsMax) throw error;
       if (waitMs + ATTEMPT_MS_MIN > leftMs()) throw error;
@@ -117,6 +122,12 @@ async function inTime<T>(made: T | Promise<T>, timeoutMs: number, signal: AbortS
     cancelTimer();
     signal?.removeEventListener('abort', abort);
   }
+}
+
+function isOverload(error: unknown): boolean {
+  return (
+    error instanceof ParamdRpcError && error.reason === 'RATE_LIMITED' && error.metadata.get('limit') === 'wait_ms'
+  );
 }
 
 function isRefused(error: unknown): boolean {

@@ -19,6 +19,7 @@ import {
 } from './requests.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { clientClosed, ParamdRpcError } from './rpc-error.ts';
+import { Throttle } from './throttle.ts';
 import { type OpenWatch, resumingWatch, type WatchItem, type WatchSelection, type WatchSettings } from './watch.ts';
 
 /** Names as HTTP/2 has them, in lower case; those that end in "-bin" take bytes. */
@@ -63,6 +64,7 @@ export function connect(settings: ConnectSettings): ParamdClient {
     timeoutMs: msOf('timeoutMs', timeoutMs),
     attemptsMax: ATTEMPTS_MAX,
     budget: new RetryBudget(),
+    throttle: new Throttle(),
     closed: closing.signal,
   };
   const lastSeen = startLastSeen(carryRevision);

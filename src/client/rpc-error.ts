@@ -58,6 +58,15 @@ export function clientClosed(): ParamdRpcError {
   return new ParamdRpcError(status.FAILED_PRECONDITION, 'this client is closed');
 }
 
+/** What a call gets that is not sent, because most of the last ones were refused. */
+export function tooMuch(): ParamdRpcError {
+  const message =
+    'not sent: paramd has refused most calls of this client in the last seconds, for it has too much to do';
+  const metadata = new Map([['limit', 'wait_ms']]);
+  const errorInfo = { reason: 'RATE_LIMITED', domain: 'paramd', metadata };
+  return new ParamdRpcError(status.RESOURCE_EXHAUSTED, message, { errorInfo });
+}
+
 /**
  * The way to paramd broke under the call, which can be tried again: whatever paramd itself says has a reason. CANCELLED
  * is by the other side, or for want of a connection; who cancels here gets the reason of the signal.

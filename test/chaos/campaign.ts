@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { openRunFolder } from '../support/run-folder.ts';
 import type { Fault } from './fault.ts';
 import type { FaultResult } from './fault-result.ts';
-import { FAULTS, OPEN_FAULTS } from './faults.ts';
+import { FAULTS } from './faults.ts';
 import { keepEvidence } from './keep-evidence.ts';
 import { openResults, RESULTS_FILE } from './results.ts';
 import { runFault } from './run-fault.ts';
@@ -66,9 +66,8 @@ async function main(): Promise<number> {
 /** By the name of a group, else by a part of the names. */
 function choose(text: string): readonly Fault[] {
   if (text === '') return FAULTS;
-  const all = [...FAULTS, ...OPEN_FAULTS];
-  const grouped = all.filter(({ group }) => group === text);
-  return grouped.length > 0 ? grouped : all.filter(({ name }) => name.includes(text));
+  const grouped = FAULTS.filter(({ group }) => group === text);
+  return grouped.length > 0 ? grouped : FAULTS.filter(({ name }) => name.includes(text));
 }
 
 interface Rounds {

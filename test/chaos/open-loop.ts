@@ -11,6 +11,7 @@ import {
   SetParameterRequest,
 } from '../../gen/parameter/v1/parameter_service.ts';
 import { RetryBudget } from '../../src/client/retry-budget.ts';
+import { Throttle } from '../../src/client/throttle.ts';
 import { text } from '../e2e/rpc.ts';
 import { loadWork } from './load-process.ts';
 import { openSession, startCall } from './raw-grpc.ts';
@@ -20,6 +21,13 @@ export interface OpenLoopWork {
   /** Keys below it: as many as a batch asks for. */
   readonly prefix: string;
   readonly keys: number;
+}
+
+/** From now on. */
+export interface OpenLoopWord {
+  readonly perSecond: number;
+  /** As src/client does: calls that are likely to be refused are not sent. */
+  readonly holdsBack: boolean;
 }
 
 /** Since the beginning. */
@@ -52,9 +60,10 @@ const { work, tell } = loadWork<OpenLoopWork>();
 const keys = Array.from({ length: work.keys }, (_, at) => `${work.prefix}${at}`);
 const sessions = Array.from({ length: CONNECTIONS }, () => openSession(work.port));
 const budgets = Array.from({ length: CONNECTIONS }, () => new RetryBudget());
+const throttles = Array.from({ length: CONNECTIONS }, () => new Throttle());
 const attempts: Record<string, number> = {};
 const times: number[] = [];
-let perSecond = 0;
+let word: OpenLoopWord = { perSecond: 0, holdsBack: true };
 let offered = 0;
 let underWay = 0;
 let good = 0;
@@ -94,8 +103,14 @@ function next(turn: number): Asked {
 async function operate(turn: number): Promise<void> {
   const asked = next(turn);
   const startedMs = performance.now();
+  const throttle = throttles[turn % CONNECTIONS]!;
   for (let attempt = 1; ; attempt++) {
+    if (word.holdsBack && !throttle.admits()) {
+      attempts['held back'] = (attempts['held back'] ?? 0) + 1;
+      return;
+    }
     const { outcome, details } = await attemptOnce(turn, asked);
+    throttle.ended(outcome === '8');
     attempts[outcome] = (attempts[outcome] ?? 0) + 1;
     if (outcome === '0') {
       good++;
@@ -149,13 +164,13 @@ function attemptOnce(turn: number, { path, request }: Asked): Promise<Ended> {
   });
 }
 
-process.on('message', (word: { readonly perSecond: number }) => {
-  perSecond = word.perSecond;
+process.on('message', (told: OpenLoopWord) => {
+  word = told;
 });
 let lastMs = performance.now();
 setInterval(() => {
   const nowMs = performance.now();
-  due += ((nowMs - lastMs) * perSecond) / 1000;
+  due += ((nowMs - lastMs) * word.perSecond) / 1000;
   lastMs = nowMs;
   while (offered < due) {
     const turn = offered++;

@@ -2,6 +2,7 @@ import { type ClientUnaryCall, Metadata, type ServiceError, status } from '@grpc
 import { expect } from 'chai';
 import { type Unary, unary } from '../../src/client/call.ts';
 import { RetryBudget } from '../../src/client/retry-budget.ts';
+import { Throttle } from '../../src/client/throttle.ts';
 import { failure } from './fake-server.ts';
 
 const DEFAULTS = {
@@ -9,6 +10,7 @@ const DEFAULTS = {
   timeoutMs: 5_000,
   attemptsMax: 4,
   budget: new RetryBudget(),
+  throttle: new Throttle(),
   closed: new AbortController().signal,
 };
 
@@ -49,6 +51,22 @@ describe('a unary call', () => {
     expect(attempts).to.equal(110);
     for (let answers = 0; answers < 25; answers++) budget.answered();
     expect([budget.take(), budget.take(), budget.take()]).to.deep.equal([true, true, false]);
+  });
+
+  it('is not sent while most are refused for overload, and says so', async () => {
+    const throttle = new Throttle();
+    let attempts = 0;
+    const start: Unary<string, string> = (_request, _metadata, _options, callback) => {
+      attempts++;
+      callback(failure(status.RESOURCE_EXHAUSTED, 'RATE_LIMITED', { limit: 'wait_ms' }) as ServiceError, '');
+      return {} as ClientUnaryCall;
+    };
+    const errors: Error[] = [];
+    for (let call = 0; call < 1000; call++) {
+      await unary(start, '', {}, { ...DEFAULTS, throttle }).catch((error) => errors.push(error));
+    }
+    expect(attempts).to.be.within(5, 500);
+    expect(errors.filter(({ message }) => message.startsWith('not sent: '))).to.have.length(1000 - attempts);
   });
 
   it('ends with its client while it waits to be tried again', async () => {
