@@ -38,7 +38,6 @@ const DRIVERS: Record<string, readonly string[]> = {
   'pg-boss': ['jobs'],
   'prom-client': ['observability'],
   pino: ['observability'],
-  'lru-cache': ['core'],
   commander: ['cli'],
 };
 

@@ -67,8 +67,8 @@ export const SETTINGS = {
 
   nearCachePolicy: choice(
     'PARAMD_NEAR_CACHE_POLICY',
-    'lru',
-    ['lru'],
+    'w-tinylfu',
+    ['lru', 'lfu', 's3-fifo', 'w-tinylfu'],
     'What the near cache drops first for want of space.',
   ),
   nearCacheBytes: wholeNumber(
