@@ -10,29 +10,47 @@ import { IncomingCall } from './incoming-call.ts';
 import type { Runtime } from './runtime.ts';
 import { type CallStatus, plainStatus, statusName } from './status-table.ts';
 import { type Send, streamSender } from './stream-sender.ts';
-import { type BaseCall, baseCall, closeStream, streamIsClosed } from './transport.ts';
+import {
+  type BaseCall,
+  baseCall,
+  closeStream,
+  type RequestMessage,
+  releaseRequest,
+  streamIsClosed,
+} from './transport.ts';
 
 /** A handler of a server stream. When it returns, the stream ends with OK; when it throws, with that error. */
-export type Stream = (request: Buffer, call: IncomingCall, send: Send) => Promise<void>;
+export type Stream<Asked> = (asked: Asked, call: IncomingCall, send: Send) => Promise<void>;
 
-export function handleStream(
+/** @param askedBy what the request asks for, without a piece of its bytes: streams live long, and requests may be large */
+export function handleStream<Asked>(
   runtime: Runtime,
   path: string,
-  stream: Stream,
+  askedBy: (request: Buffer) => Asked,
+  stream: Stream<Asked>,
   admission: Admission = 'limited',
-): handleServerStreamingCall<Buffer, Buffer> {
+): handleServerStreamingCall<RequestMessage, Buffer> {
   return async (grpcCall) => {
     const base = baseCall(grpcCall);
     runtime.open.settled(base);
     const connection = runtime.connectionOf(base);
     const ended = runtime.observer.started(path);
     const call = new IncomingCall(grpcCall, connection, runtime.clock, Number.POSITIVE_INFINITY);
+    // No part of what goes on for as long as the stream: it would keep the request.
+    const begin = (): Asked => {
+      try {
+        admit(admission, runtime, connection);
+        return askedBy(grpcCall.request.bytes);
+      } finally {
+        releaseRequest(grpcCall);
+      }
+    };
     const { status, defect } = await outcomeOf(call, async () => {
-      admit(admission, runtime, connection);
+      const asked = begin();
       runtime.streams.add(base, (reason) => call.abort(reason));
       const { clock, limits } = runtime;
       const sender = streamSender(grpcCall, call.signal, clock, limits.stallMs, () => closeStream(base));
-      await stream(grpcCall.request, call, sender.send).finally(sender.close);
+      await stream(asked, call, sender.send).finally(sender.close);
     });
     runtime.streams.remove(base);
     call.abort(new ParamdError({ reason: 'CANCELLED' }));
@@ -60,7 +78,7 @@ function isCancelled(error: unknown): boolean {
 
 /** Tells the client why its stream ends; if it does not listen, the stream is closed all the same. */
 function endStream(
-  grpcCall: ServerWritableStream<Buffer, Buffer>,
+  grpcCall: ServerWritableStream<RequestMessage, Buffer>,
   base: BaseCall,
   status: CallStatus,
   { clock, limits }: Runtime,

@@ -14,7 +14,7 @@ import {
   statusOf,
   unforeseenStatus,
 } from './status-table.ts';
-import { type AnyServerCall, baseCall } from './transport.ts';
+import { type AnyServerCall, baseCall, type RequestMessage, releaseRequest } from './transport.ts';
 import { admitAnswer, answerLeaves } from './unread-answers.ts';
 
 /** A handler: from the bytes of the request to those of the response. */
@@ -25,7 +25,7 @@ export function handleUnary(
   path: string,
   answer: Answer,
   admission: Admission = 'limited',
-): handleUnaryCall<Buffer, Buffer> {
+): handleUnaryCall<RequestMessage, Buffer> {
   const { limits, clock, open } = runtime;
   return (grpcCall, respond) => {
     const base = baseCall(grpcCall);
@@ -33,21 +33,23 @@ export function handleUnary(
     const ended = runtime.observer.started(path);
     let isAnswered = false;
     let call: IncomingCall | undefined;
-    const succeed = (response: Buffer): void => {
-      if (isAnswered) return;
-      if (admission === 'read') admitAnswer(connection, runtime, response.length);
+    const answered = (): void => {
       isAnswered = true;
       call?.answered();
       open.answered(base);
+      releaseRequest(grpcCall);
+    };
+    const succeed = (response: Buffer): void => {
+      if (isAnswered) return;
+      if (admission === 'read') admitAnswer(connection, runtime, response.length);
+      answered();
       answerLeaves(base, connection, response.length);
       respond(null, response);
       ended({ status: grpcCall.cancelled ? lateStatus(grpcCall) : 'OK', peer: connection.peer });
     };
     const end = (status: CallStatus, defect?: Defect): void => {
       if (isAnswered) return;
-      isAnswered = true;
-      call?.answered();
-      open.answered(base);
+      answered();
       respond(status);
       const name = grpcCall.cancelled ? lateStatus(grpcCall) : statusName(status.code);
       ended({ status: name, peer: connection.peer, ...defect });
@@ -67,7 +69,7 @@ export function handleUnary(
         end(plainStatus(Code.DEADLINE_EXCEEDED, `no answer within ${limits.unaryTimeoutMs} ms`));
         incoming.abort(new ParamdError({ reason: 'CANCELLED' }));
       });
-      const response = answer(grpcCall.request, incoming);
+      const response = answer(grpcCall.request.bytes, incoming);
       if (response instanceof Promise) response.then(succeed).catch(fail);
       else succeed(response);
     } catch (error) {

@@ -1,9 +1,10 @@
 // A client may send most of a large request on each of its streams and never the rest; grpc-js keeps all that has come, and
-// four connections then hold 3 GB. So bytes of requests count from their arrival until their stream is closed, and have a
-// bound for each connection and for the process. Refusing whoever comes last is the naive way: a flood that holds all the
-// room would have all others refused. So where the process has no room, a connection that holds much loses a request that
-// has not come whole yet. Looking for the one that holds the most would cost each request a look at ten thousand
-// connections; they are in rows by powers of two instead, and each of the first row holds more than half the most.
+// four connections then hold 3 GB. So bytes of requests count from their arrival until their handlers are done with them
+// (and nothing keeps them, however long the answers are not taken), and have a bound for each connection and for the
+// process. Refusing whoever comes last is the naive way: a flood that holds all the room would have all others refused. So
+// where the process has no room, a connection that holds much loses a request that has not come whole yet. Looking for the
+// one that holds the most would cost each request a look at ten thousand connections; they are in rows by powers of two
+// instead, and each of the first row holds more than half the most.
 import type { Failure } from '../model/errors.ts';
 import type { Connection } from './connections.ts';
 import type { Runtime } from './runtime.ts';
@@ -23,6 +24,8 @@ export interface ArrivingRequest {
 export interface HeldRequests {
   /** Room for so many more bytes of it. @returns false: there is none, the call was refused */
   hold(request: ArrivingRequest, bytes: number): boolean;
+  /** Nothing of it is kept any more. */
+  release(request: ArrivingRequest): void;
   /** Ends a call before its handler has run. */
   refuse(request: ArrivingRequest, failure: Failure): void;
 }
@@ -70,8 +73,11 @@ export function heldRequests({ limits, open, connectionOf, observer }: Runtime):
     observer.started(path)({ status: statusName(status.code), peer: connection.peer });
   };
 
-  const firstUnfinished = ({ requests }: Holder): ArrivingRequest | undefined => {
-    for (const request of requests.keys()) if (open.isUnfinished(request.base)) return request;
+  /** Of those who hold much: with some of them, all may be whole. */
+  const firstUnfinished = (): ArrivingRequest | undefined => {
+    for (const { requests } of rows.find(({ size }) => size > 0) ?? []) {
+      for (const request of requests.keys()) if (open.isUnfinished(request.base)) return request;
+    }
     return undefined;
   };
 
@@ -79,8 +85,7 @@ export function heldRequests({ limits, open, connectionOf, observer }: Runtime):
   const makeRoom = (request: ArrivingRequest, bytes: number): boolean => {
     const failure = noRoom('held_request_bytes', limits.heldRequestBytesMax);
     while (heldBytes + bytes > limits.heldRequestBytesMax) {
-      const [holder] = rows.find(({ size }) => size > 0) ?? [];
-      const unfinished = holder && firstUnfinished(holder);
+      const unfinished = firstUnfinished();
       refuse(unfinished ?? request, failure);
       if (unfinished === undefined || unfinished === request) return false;
     }
@@ -89,6 +94,7 @@ export function heldRequests({ limits, open, connectionOf, observer }: Runtime):
 
   return {
     refuse,
+    release: (request) => release(request, connectionOf(request.base)),
     hold(request, bytes) {
       const { base } = request;
       if (streamIsClosed(base)) return false;

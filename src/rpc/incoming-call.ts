@@ -57,6 +57,7 @@ export class IncomingCall implements Call {
     this.#leaving?.abort(reason);
   }
 
+  /** Of a call that is not answered yet. */
   get caller(): Caller {
     return callerOf(this.connection, this.#call.metadata);
   }

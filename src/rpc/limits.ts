@@ -6,7 +6,7 @@ export interface RpcLimits {
   /** WarmCache calls at once: each reads the store at its own pace. */
   readonly warmsMax: number;
   readonly requestBytesMax: number;
-  /** Of requests that have begun to come, until their streams are closed. */
+  /** Of requests that have begun to come, until they are answered; of those for streams, until they are read. */
   readonly heldRequestBytesPerConnectionMax: number;
   /** The same of all connections together. */
   readonly heldRequestBytesMax: number;

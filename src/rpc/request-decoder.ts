@@ -5,7 +5,7 @@
 import { status as Code } from '@grpc/grpc-js';
 import type { ArrivingRequest, HeldRequests } from './held-requests.ts';
 import { plainStatus } from './status-table.ts';
-import type { BaseCall, Decoder } from './transport.ts';
+import { type BaseCall, clearMetadata, type Decoder } from './transport.ts';
 
 /** Whether it is compressed, and its length. */
 const HEADER_BYTES = 5;
@@ -75,6 +75,13 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
     this.#isOver = true;
     this.#isDropped = true;
     this.#message = NONE;
+  }
+
+  release(): void {
+    if (this.#countedBytes === 0) return;
+    this.drop();
+    clearMetadata(this.base.metadata);
+    this.#held.release(this);
   }
 
   /**

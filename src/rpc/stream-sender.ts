@@ -23,7 +23,7 @@ interface Sending {
 
 /** @param stalled what to do when a message has not left within `stallMs`: ends the stream */
 export function streamSender(
-  stream: ServerWritableStream<Buffer, Buffer>,
+  stream: ServerWritableStream<unknown, Buffer>,
   signal: AbortSignal,
   clock: Clock,
   stallMs: number,

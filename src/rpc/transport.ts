@@ -13,7 +13,12 @@ type ResetLimits = Pick<
   'resetsPerConnectionMax' | 'resetsPerConnectionSecondMax' | 'streamsPerConnectionMax'
 >;
 
-export type AnyServerCall = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>;
+/** A message as handlers get it: grpc-js keeps what it gives them until the stream is closed, so its bytes can be taken out. */
+export interface RequestMessage {
+  bytes: Buffer;
+}
+
+export type AnyServerCall = ServerUnaryCall<RequestMessage, Buffer> | ServerWritableStream<RequestMessage, Buffer>;
 
 /** What grpc-js makes for a stream before any handler runs, and gives to interceptors. */
 export interface BaseCall {
@@ -31,10 +36,20 @@ export interface BaseCall {
 /** Makes messages of what arrives, each with the five bytes before it. */
 export interface Decoder {
   write(chunk: Buffer): Buffer[];
+  /** The call needs nothing more of what has come, its metadata neither. */
+  release(): void;
 }
 
-export function baseCall(call: AnyServerCall | ServerDuplexStream<Buffer, Buffer>): BaseCall {
+export function baseCall(call: AnyServerCall | ServerDuplexStream<RequestMessage, Buffer>): BaseCall {
   return (call as unknown as { call: BaseCall }).call;
+}
+
+const NONE = Buffer.alloc(0);
+
+/** Its handler is done with the request: a client that does not take the answer holds no memory, and no room, with it. */
+export function releaseRequest(call: AnyServerCall): void {
+  call.request.bytes = NONE;
+  baseCall(call).decoder.release();
 }
 
 export function sessionOf(base: Pick<BaseCall, 'stream'>): ServerHttp2Session | undefined {
@@ -70,8 +85,17 @@ export function streamIsClosed(base: BaseCall): boolean {
 
 /** As HTTP/2 counts: name, value and 32 for each. */
 export function metadataBytes(metadata: Metadata): number {
-  const entries = (metadata as unknown as { internalRepr: Map<string, (string | Buffer)[]> }).internalRepr;
   let bytes = 0;
-  for (const [name, values] of entries) for (const value of values) bytes += name.length + value.length + 32;
+  for (const [name, values] of entriesOf(metadata)) {
+    for (const value of values) bytes += name.length + value.length + 32;
+  }
   return bytes;
+}
+
+export function clearMetadata(metadata: Metadata): void {
+  entriesOf(metadata).clear();
+}
+
+function entriesOf(metadata: Metadata): Map<string, (string | Buffer)[]> {
+  return (metadata as unknown as { internalRepr: Map<string, (string | Buffer)[]> }).internalRepr;
 }

@@ -5,6 +5,9 @@ import { ParameterServiceService } from '../../gen/parameter/v1/parameter_servic
 import { type Fixture, type RawCall, rawCall, startFixture, until } from './rpc-fixture.ts';
 
 const { path } = ParameterServiceService.getParameter;
+const KEY = Buffer.from('0a016b', 'hex');
+/** A request for one key, with 40 kB in a field that the server does not know. */
+const LARGE = Buffer.concat([KEY, Buffer.from('c23ec0b802', 'hex'), Buffer.alloc(40_000)]);
 
 describe('requests that are not whole (C15)', () => {
   let fixture: Fixture;
@@ -77,6 +80,43 @@ describe('requests that are not whole (C15)', () => {
         call.stream.close();
       }
     }
+  });
+
+  /** Calls on two connections each of which takes nothing of any answer. */
+  async function untaken(asked: string, bytes: Buffer, callsOfEach: number, headers = {}): Promise<RawCall[]> {
+    const made: RawCall[] = [];
+    for (let connection = 0; connection < 2; connection++) {
+      const over = rawCall(fixture.server.port, path, undefined);
+      calls.push(over);
+      over.session.setMaxListeners(0);
+      await new Promise<void>((resolve) => over.session.settings({ initialWindowSize: 0 }, () => resolve()));
+      for (let call = 0; call < callsOfEach; call++) {
+        made.push(rawCall(fixture.server.port, asked, bytes, headers, over));
+      }
+    }
+    return made;
+  }
+
+  it('are not held on by answers that nobody takes', async () => {
+    for (const [bytes, headers, callsOfEach] of [
+      [LARGE, {}, 2],
+      [KEY, { 'x-large': 'x'.repeat(10_000) }, 8],
+    ] as const) {
+      fixture.outcomes.length = 0;
+      const made = await untaken(path, bytes, callsOfEach, headers);
+      await until(() => fixture.outcomes.length === made.length);
+      expect(new Set(fixture.outcomes.map(({ status }) => status))).to.deep.equal(new Set(['OK']));
+      expect(await ask(LARGE)).to.equal(Code.OK);
+      expect(made.filter(({ stream }) => stream.closed)).to.deep.equal([]);
+    }
+  });
+
+  it('are not held on by streams that run', async () => {
+    const { path: watch } = ParameterServiceService.watch;
+    const made = await untaken(watch, LARGE, 2, { 'x-large': 'x'.repeat(10_000) });
+    await until(() => fixture.core.watches.size === made.length || fixture.outcomes.length > 0);
+    expect(fixture.outcomes).to.deep.equal([]);
+    expect(await ask(LARGE)).to.equal(Code.OK);
   });
 
   it('count by what comes out of them where they are compressed', async () => {

@@ -29,6 +29,9 @@ function subject({
       made.heldBytes += bytes;
       return made.heldBytes <= room;
     },
+    release: () => {
+      made.heldBytes = 0;
+    },
     refuse: () => undefined,
   };
   const made = { decoder: new RequestDecoder(base, '/x', isStream, BYTES_MAX, held), told, heldBytes: 0 };

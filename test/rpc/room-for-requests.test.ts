@@ -38,7 +38,7 @@ class Request implements ArrivingRequest {
 describe('room for requests (C15)', () => {
   it('is made by what is not whole, of connections that hold more than half the most', () => {
     const step = fc.record({
-      does: fc.constantFrom('arrive', 'arrive', 'arrive', 'grow', 'be whole', 'end'),
+      does: fc.constantFrom('arrive', 'arrive', 'arrive', 'grow', 'be whole', 'be answered', 'end'),
       which: fc.nat(100),
       bytes: fc.integer({ min: 1, max: 6_000 }),
     });
@@ -58,13 +58,22 @@ describe('room for requests (C15)', () => {
           requests.reduce((sum, request) => (request.connection === connection ? sum + request.bytes : sum), 0);
         const byConnection = () => [...known.keys()].map(heldBy);
         const forget = (request: Request) => requests.splice(requests.indexOf(request), 1);
+        /** Some that could go, of those that hold the most or more than half as much. */
+        const someCanGo = () => {
+          const rowOf = (connection: number) => Math.clz32(heldBy(connection));
+          const first = Math.min(...[...known.keys()].map(rowOf));
+          return requests.some(
+            ({ isWhole, bytes, connection }) => !isWhole && bytes > 0 && rowOf(connection) === first,
+          );
+        };
+        const answered: Request[] = [];
         let arriving: { request: Request; bytes: number };
 
         const refused = (request: Request) => {
           const bytes = heldBy(request.connection);
           const isArriving = request === arriving.request;
           const isBeyondItsOwn = isArriving && bytes + arriving.bytes > OF_ONE;
-          const noneHasToGo = isArriving && requests.some(({ isWhole }) => isWhole);
+          const noneHasToGo = isArriving && !someCanGo();
           if (!isBeyondItsOwn && !noneHasToGo) {
             if (!isArriving) refusals++;
             expect(request.isWhole).to.equal(false);
@@ -91,12 +100,16 @@ describe('room for requests (C15)', () => {
           } else if (one === undefined) continue;
           else if (does === 'grow' && !one.isWhole) take(one, bytes);
           else if (does === 'be whole') one.isWhole = true;
-          else if (does === 'end') {
+          else if (does === 'be answered' && one.isWhole) {
+            forget(one);
+            answered.push(one);
+            held.release(one);
+          } else if (does === 'end') {
             forget(one);
             one.base.stream.close();
           }
         }
-        for (const request of requests.splice(0)) request.base.stream.close();
+        for (const request of [...requests.splice(0), ...answered]) request.base.stream.close();
         // All room is back.
         for (let connection = 0; connection < OF_ALL / OF_ONE; connection++) {
           const request = new Request(connection, refused);

@@ -8,7 +8,7 @@ import {
   WarmCacheResponse,
   GetStatsResponse_BusState as WireBusState,
 } from '../../../gen/parameter/v1/cache_service.ts';
-import type { Status, TierStatus } from '../../core/api.ts';
+import type { Status, TierStatus, WarmRequest } from '../../core/api.ts';
 import { ParamdError } from '../../model/errors.ts';
 import type { BusState } from '../../ports/bus.ts';
 import { handleStream, type Stream } from '../handle-stream.ts';
@@ -30,7 +30,7 @@ const BUS_STATES: Readonly<Record<BusState, WireBusState>> = {
 export function cacheService(runtime: Runtime): UntypedServiceImplementation {
   return {
     getStats: handleUnary(runtime, CacheServiceService.getStats.path, getStats(runtime)),
-    warmCache: handleStream(runtime, CacheServiceService.warmCache.path, warmCache(runtime)),
+    warmCache: handleStream(runtime, CacheServiceService.warmCache.path, warmRequestOf, warmCache(runtime)),
   };
 }
 
@@ -75,10 +75,9 @@ function durationOf(milliseconds: number): Duration {
   return { seconds: nanoseconds / 1_000_000_000n, nanos: Number(nanoseconds % 1_000_000_000n) };
 }
 
-function warmCache({ core, limits }: Runtime): Stream {
+function warmCache({ core, limits }: Runtime): Stream<WarmRequest> {
   let warms = 0;
-  return async (request, call, send) => {
-    const warming = warmRequestOf(request);
+  return async (warming, call, send) => {
     if (warms >= limits.warmsMax) {
       throw new ParamdError({ reason: 'LIMIT_EXCEEDED', limit: 'warms', maximum: limits.warmsMax });
     }

@@ -37,11 +37,11 @@ export function setServing(serving: Serving, is: boolean): void {
 }
 
 export function healthService(runtime: Runtime, serving: Serving): UntypedServiceImplementation {
-  const statusOfService = (service: string): number =>
-    SERVICES.includes(service) ? (serving.is ? SERVING : NOT_SERVING) : SERVICE_UNKNOWN;
+  const statusOfService = (isKnown: boolean): number =>
+    isKnown ? (serving.is ? SERVING : NOT_SERVING) : SERVICE_UNKNOWN;
 
   const check = (request: Buffer): Buffer => {
-    const status = statusOfService(serviceAsked(request));
+    const status = statusOfService(isKnownService(request));
     if (status === SERVICE_UNKNOWN) throw new CallStatusError(Code.NOT_FOUND, 'this server has no such service');
     return checkResponse(status);
   };
@@ -53,17 +53,16 @@ export function healthService(runtime: Runtime, serving: Serving): UntypedServic
       writer.uint32(0x0a).string(service);
       writer
         .uint32(0x12)
-        .bytes(checkResponse(statusOfService(service)))
+        .bytes(checkResponse(statusOfService(true)))
         .join();
     }
     return Buffer.from(writer.finish());
   };
 
-  const watch: Stream = async (request, { signal }, send) => {
-    const service = serviceAsked(request);
+  const watch: Stream<boolean> = async (isKnown, { signal }, send) => {
     let sent: number | undefined;
     for (;;) {
-      const status = statusOfService(service);
+      const status = statusOfService(isKnown);
       if (status !== sent) await send(checkResponse(status));
       else await nextChange(serving, signal);
       sent = status;
@@ -73,7 +72,7 @@ export function healthService(runtime: Runtime, serving: Serving): UntypedServic
   return {
     Check: handleUnary(runtime, `/${NAME}/Check`, check, 'always'),
     List: handleUnary(runtime, `/${NAME}/List`, list, 'always'),
-    Watch: handleStream(runtime, `/${NAME}/Watch`, watch, 'always'),
+    Watch: handleStream(runtime, `/${NAME}/Watch`, isKnownService, watch, 'always'),
   };
 }
 
@@ -95,6 +94,11 @@ function nextChange({ changed }: Serving, signal: AbortSignal): Promise<void> {
     changed.add(tell);
     signal.addEventListener('abort', leave);
   });
+}
+
+/** Whether it is asked for one that there is. */
+function isKnownService(request: Buffer): boolean {
+  return SERVICES.includes(serviceAsked(request));
 }
 
 /** Field 1 of HealthCheckRequest. */

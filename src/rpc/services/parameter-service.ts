@@ -1,5 +1,6 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { ParameterServiceService } from '../../../gen/parameter/v1/parameter_service.ts';
+import type { WatchSpec } from '../../core/api.ts';
 import { ParamdError } from '../../model/errors.ts';
 import { handleStream, type Stream } from '../handle-stream.ts';
 import { type Answer, handleUnary } from '../handle-unary.ts';
@@ -20,7 +21,7 @@ export function parameterService(runtime: Runtime): UntypedServiceImplementation
     setParameter: handleUnary(runtime, service.setParameter.path, setParameter(runtime)),
     deleteParameter: handleUnary(runtime, service.deleteParameter.path, deleteParameter(runtime)),
     commit: handleUnary(runtime, service.commit.path, commit(runtime)),
-    watch: handleStream(runtime, service.watch.path, watch(runtime)),
+    watch: handleStream(runtime, service.watch.path, watchSpecOf, watch(runtime)),
   };
 }
 
@@ -60,10 +61,9 @@ function commit({ core }: Runtime): Answer {
   return async (request, call) => commitResponse(await core.write(commitWriteOf(request, call.caller), call));
 }
 
-function watch({ core, limits }: Runtime): Stream {
+function watch({ core, limits }: Runtime): Stream<WatchSpec> {
   const { withPrevious, withoutPrevious } = watchEncoders();
-  return async (request, call, send) => {
-    const spec = watchSpecOf(request);
+  return async (spec, call, send) => {
     if (call.connection.watches >= limits.watchesPerConnectionMax) {
       throw tooManyWatches('watches_per_connection', limits.watchesPerConnectionMax);
     }

@@ -1,9 +1,10 @@
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
+import type { RequestMessage } from '../transport.ts';
 
 /** Handlers read requests and write responses as bytes: see handle-unary.ts. */
 const PASS = {
-  requestSerialize: (bytes: Buffer): Buffer => bytes,
-  requestDeserialize: (bytes: Buffer): Buffer => bytes,
+  requestSerialize: ({ bytes }: RequestMessage): Buffer => bytes,
+  requestDeserialize: (bytes: Buffer): RequestMessage => ({ bytes }),
   responseSerialize: (bytes: Buffer): Buffer => bytes,
   responseDeserialize: (bytes: Buffer): Buffer => bytes,
 };

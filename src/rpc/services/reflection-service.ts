@@ -9,7 +9,7 @@ import type { Timer } from '../../ports/clock.ts';
 import { descriptorImage } from '../descriptor-image.ts';
 import type { Runtime } from '../runtime.ts';
 import { type CallStatus, plainStatus, statusName, statusOf } from '../status-table.ts';
-import { baseCall, closeStream } from '../transport.ts';
+import { baseCall, closeStream, type RequestMessage } from '../transport.ts';
 import { healthDescriptor } from './health-descriptor.ts';
 import { definitionOf } from './pass-through.ts';
 
@@ -88,7 +88,7 @@ export function handleReflection(
   runtime: Runtime,
   path: string,
   descriptors: Descriptors,
-): handleBidiStreamingCall<Buffer, Buffer> {
+): handleBidiStreamingCall<RequestMessage, Buffer> {
   return (call) => {
     const { clock, limits } = runtime;
     const base = baseCall(call);
@@ -110,7 +110,7 @@ export function handleReflection(
     });
     call.on('error', () => undefined);
     // One at a time: sixteen answers, as many as a stream would take, on each of a thousand streams would be 1 GB.
-    call.on('data', (question: Buffer) => {
+    call.on('data', ({ bytes: question }: RequestMessage) => {
       call.pause();
       try {
         const response = reflectionResponse(descriptors, question);

@@ -343,6 +343,11 @@ function unknownFrames(count: number): Buffer {
   return Buffer.concat(Array(count).fill(frame(0xfa, FLAG.NONE, 0, Buffer.alloc(16_000))));
 }
 
+/** As large as a request may be, by a field that the replica does not know. */
+function withLargeField(request: Buffer): Buffer {
+  return message(Buffer.concat([request, delimited(1000, Buffer.alloc(4 * MIB - 100))]));
+}
+
 /** Calls that are in order, and answers that nobody takes. */
 function unread(): HostileCase[] {
   const closed: readonly (readonly [number, number])[] = [[SETTING.INITIAL_WINDOW_SIZE, 0]];
@@ -359,6 +364,19 @@ function unread(): HostileCase[] {
       await flooding.look();
       return told;
     };
+  const large = (path: string, asked: Buffer) => async (flooding: Flooding) => {
+    const body = withLargeField(asked);
+    for (let connections = 0; connections < 4; connections++) {
+      const connection = await flooding.connect(closed);
+      for (let id = 1; id <= 31; id += 2) {
+        await connection.send(headers(id, callHeaders(path)));
+        await connection.sendData(id, body, FLAG.END_STREAM);
+      }
+    }
+    const told = await call(flooding.victim, GET_PATH, withLargeField(encoded('GetParameter', { key: 'innocent' })));
+    await flooding.look();
+    return told;
+  };
   const list = message(delimited(7, ''));
   return [
     flood({
@@ -368,6 +386,21 @@ function unread(): HostileCase[] {
       heldMiBMax: 40,
       isSample: true,
       run: asked(GET_PATH, GET, 1000),
+    }),
+    flood({
+      name: 'a window of 0 for large reads',
+      sends: '4 × 16 reads of 4 MiB, whose answers are not taken, then another one from elsewhere',
+      expected: 'OK',
+      heldMiBMax: 100,
+      isSample: true,
+      run: large(GET_PATH, encoded('GetParameter', { key: 'innocent' })),
+    }),
+    flood({
+      name: 'a window of 0 for large watches',
+      sends: '4 × 16 watches with requests of 4 MiB, then a read of 4 MiB from elsewhere',
+      expected: 'OK',
+      heldMiBMax: 100,
+      run: large(METHODS.Watch.path, encoded('Watch', { keys: ['innocent'] })),
     }),
     flood({
       name: 'a window of 0 for watches',
