@@ -8,15 +8,27 @@ export interface BenchServer {
   readonly target: string;
   /** What the process has used since its start; undefined where the system does not tell. */
   cpuMs(): number | undefined;
+  /** What it holds of the machine's memory; undefined where the system does not tell. */
+  residentBytes(): number | undefined;
   stop(): Promise<void>;
 }
 
-/** @param profileFolder where the server leaves a CPU profile when it ends */
-export async function startBenchServer(order: ServerOrder, profileFolder?: string): Promise<BenchServer> {
+export interface ServerSettings {
+  /** Where the server leaves a CPU profile when it ends. */
+  readonly profileFolder?: string | undefined;
+  /** The only one that it may use; undefined: those of this process. */
+  readonly core?: number | undefined;
+}
+
+export async function startBenchServer(order: ServerOrder, settings: ServerSettings = {}): Promise<BenchServer> {
+  const { profileFolder, core } = settings;
+  const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const child = fork(
     join(import.meta.dirname, `server-process${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`),
     {
-      execArgv: profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`],
+      ...(core === undefined
+        ? { execArgv: profiling }
+        : { execPath: 'taskset', execArgv: ['-c', String(core), process.execPath, ...profiling] }),
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: { PATH: process.env.PATH },
     },
@@ -27,12 +39,25 @@ export async function startBenchServer(order: ServerOrder, profileFolder?: strin
   if (ready === undefined) throw new Error(`a server of the benchmark did not start (exit code ${child.exitCode})`);
   return {
     target: `127.0.0.1:${(ready as ServerReady).port}`,
-    cpuMs: () => cpuMsOf(child.pid!),
+    ...observed(child.pid!),
     stop: async () => {
       if (child.connected) child.disconnect();
       await ended;
     },
   };
+}
+
+/** What the system tells of a process. */
+export function observed(pid: number): Pick<BenchServer, 'cpuMs' | 'residentBytes'> {
+  return { cpuMs: () => cpuMsOf(pid), residentBytes: () => residentBytesOf(pid) };
+}
+
+function residentBytesOf(pid: number): number | undefined {
+  try {
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]) * 1024;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Linux counts in ticks of 10 ms. */

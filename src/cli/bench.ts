@@ -4,6 +4,7 @@ import { claimNamespace, ForeignParameters, fillNamespace, removeNamespace } fro
 import type { BenchNamespace } from '../bench/workload.ts';
 import { WORKLOADS } from '../bench/workloads.ts';
 import type { ParamdClient } from '../client/index.ts';
+import { registerBenchCompare } from './bench-compare.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { EXIT, Failure } from './failure.ts';
 import { type Io, note, print } from './io.ts';
@@ -65,6 +66,7 @@ Examples:
       const chosen = names.length === 0 ? NAMES : names;
       return withClient(io, options, (client, signal) => runBench(io, client, chosen, options, signal));
     });
+  registerBenchCompare(command, io);
 }
 
 async function runBench(

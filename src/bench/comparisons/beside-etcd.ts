@@ -1,0 +1,40 @@
+import type { Comparison, Goal } from '../compare/comparison.ts';
+import { fill, warm } from '../compare/world.ts';
+import type { CallsOrder } from '../load/load-order.ts';
+import { CALL_COLUMNS } from './columns.ts';
+
+interface Course {
+  readonly name: string;
+  readonly title: string;
+  readonly operation: CallsOrder['operation'];
+  readonly inFlight: number;
+  readonly batch: number;
+  readonly goals?: readonly Goal[];
+}
+
+const KEYS = { prefix: 'bench:', count: 10_000 };
+
+/** The same operation of paramd and etcd, on 8 connections, with all keys in the near cache at first. */
+export function besideEtcd({ name, title, operation, inFlight, batch, goals = [] }: Course): Comparison {
+  return {
+    name,
+    title,
+    goals,
+    columns: CALL_COLUMNS,
+    async open(world) {
+      const replica = await world.replica();
+      await fill(replica, KEYS, world.signal);
+      await warm(replica, KEYS);
+      const etcd = await world.etcd(KEYS);
+      const run = (seconds: number) => ({ kind: 'closed', inFlight, seconds }) as const;
+      const load = { kind: 'calls', operation, connections: 8, keys: KEYS, batch } as const;
+      const [ofParamd, ofEtcd] = [{ server: replica }, { server: etcd }];
+      return [
+        await world.series('paramd', { ...load, dialect: 'paramd', targets: [replica.target] }, run, ofParamd),
+        ...(etcd === undefined
+          ? []
+          : [await world.series('etcd', { ...load, dialect: 'etcd', targets: [etcd.target] }, run, ofEtcd)]),
+      ];
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { Comparison } from '../compare/comparison.ts';
+import { CALL_COLUMNS } from './columns.ts';
+import { ratioOf } from './pairs.ts';
+
+const KEYS = { prefix: 'bench:', count: 1000 };
+const WATCHERS = 1000;
+const IN_FLIGHT = 32;
+/** As many watches of one connection as paramd takes by default. */
+const WATCHES_PER_CONNECTION = 100;
+
+export const fanout: Comparison = {
+  name: 'fanout',
+  title: `Events to ${WATCHERS.toLocaleString('en')} watchers of one prefix, ${IN_FLIGHT} writes in flight, each until every watcher has its event: events per second`,
+  goals: [{ ...ratioOf('events per second against etcd', 'perSecond', 'paramd', ['etcd']), atLeast: 1 }],
+  columns: CALL_COLUMNS,
+  async open(world) {
+    const watchers = Math.ceil(WATCHERS * Math.min(1, world.scale));
+    const watchConnections = Math.ceil(watchers / WATCHES_PER_CONNECTION);
+    const load = { kind: 'events', watchers, keys: KEYS, watchConnections } as const;
+    const replica = await world.replica();
+    const etcd = await world.etcd({ ...KEYS, count: 1 });
+    const run = (seconds: number) => ({ kind: 'closed', inFlight: IN_FLIGHT, seconds }) as const;
+    const at = (target: string) => ({ writeTo: target, watchAt: target });
+    return [
+      await world.series('paramd', { ...load, dialect: 'paramd', ...at(replica.target) }, run, { server: replica }),
+      ...(etcd === undefined
+        ? []
+        : [await world.series('etcd', { ...load, dialect: 'etcd', ...at(etcd.target) }, run, { server: etcd })]),
+    ];
+  },
+};

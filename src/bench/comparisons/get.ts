@@ -1,0 +1,45 @@
+import type { Comparison } from '../compare/comparison.ts';
+import { fill, warm } from '../compare/world.ts';
+import { keyAt } from '../load/keys.ts';
+import type { CallsOrder } from '../load/load-order.ts';
+import { CALL_COLUMNS } from './columns.ts';
+
+const KEYS = { prefix: 'bench:', count: 10_000 };
+const IN_FLIGHT = 128;
+const LOAD = { kind: 'calls', operation: 'read', connections: 8, keys: KEYS, batch: 1 } as const;
+
+export const get: Comparison = {
+  name: 'get',
+  title: `GetParameter of a key in the near cache, ${IN_FLIGHT} in flight on ${LOAD.connections} connections`,
+  goals: [
+    {
+      title: 'calls per second against etcd, serializable Range',
+      of: { series: 'paramd', figure: 'perSecond' },
+      against: [{ series: 'etcd', figure: 'perSecond' }],
+      atLeast: 1,
+    },
+    {
+      title: 'calls per second against the floor',
+      of: { series: 'paramd', figure: 'perSecond' },
+      against: [{ series: 'floor', figure: 'perSecond' }],
+      atLeast: 0.9,
+    },
+  ],
+  columns: CALL_COLUMNS,
+  async open(world) {
+    const replica = await world.replica();
+    await fill(replica, KEYS, world.signal);
+    await warm(replica, KEYS);
+    const floor = await world.floor(replica, keyAt(KEYS, 0));
+    const etcd = await world.etcd(KEYS);
+    const run = (seconds: number) => ({ kind: 'closed', inFlight: IN_FLIGHT, seconds }) as const;
+    const paramd: CallsOrder = { ...LOAD, dialect: 'paramd', targets: [replica.target] };
+    return [
+      await world.series('paramd', paramd, run, { server: replica, tier: 'near cache' }),
+      ...(etcd === undefined
+        ? []
+        : [await world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [etcd.target] }, run, { server: etcd })]),
+      await world.series('floor', { ...paramd, targets: [floor.target] }, run, { server: floor, repeats: true }),
+    ];
+  },
+};

@@ -1,0 +1,35 @@
+import type { Comparison } from '../compare/comparison.ts';
+import { fill } from '../compare/world.ts';
+import { CALL_COLUMNS } from './columns.ts';
+import { ratioOf } from './pairs.ts';
+
+const KEYS = { prefix: 'bench:', count: 10_000 };
+const IN_FLIGHT = 128;
+const LOAD = { kind: 'calls', operation: 'write', connections: 8, keys: KEYS, batch: 1 } as const;
+/** More of them share an fsync. */
+const CONNECTIONS = 32;
+
+export const set: Comparison = {
+  name: 'set',
+  title: `SetParameter of distinct keys, durable, ${IN_FLIGHT} in flight`,
+  goals: [{ ...ratioOf('writes per second against etcd Put', 'perSecond', 'paramd', ['etcd']), atLeast: 1 }],
+  columns: CALL_COLUMNS,
+  async open(world) {
+    const replica = await world.replica();
+    await fill(replica, KEYS, world.signal);
+    const etcd = await world.etcd(KEYS);
+    const run = (seconds: number) => ({ kind: 'closed', inFlight: IN_FLIGHT, seconds }) as const;
+    const { url } = world.servers.postgres;
+    return [
+      await world.series('paramd', { ...LOAD, dialect: 'paramd', targets: [replica.target] }, run, { server: replica }),
+      ...(etcd === undefined
+        ? []
+        : [await world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [etcd.target] }, run, { server: etcd })]),
+      await world.series(
+        'pg upsert',
+        { kind: 'postgres', operation: 'upsert', url, connections: CONNECTIONS, keys: KEYS },
+        run,
+      ),
+    ];
+  },
+};
