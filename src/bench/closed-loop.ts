@@ -1,4 +1,4 @@
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { LatencyHistogram } from './load/latency-histogram.ts';
 
 export interface Loop {
   /** Callers; each begins its next call when it has the answer to the one before. */
@@ -15,14 +15,13 @@ export interface Loop {
 export interface LoopFigures {
   readonly calls: number;
   readonly tookMs: number;
-  quantileMs(share: number): number;
-  readonly maxMs: number;
+  readonly latencies: LatencyHistogram;
 }
 
 /** A call again and again, for so long; calls that are in flight then are waited for, and counted. */
 export async function closedLoop(call: (index: number) => Promise<unknown>, loop: Loop): Promise<LoopFigures> {
   const { inFlight, durationMs, firstIndex, signal, failed } = loop;
-  const latenciesNs = createHistogram({ figures: 3 });
+  const latencies = new LatencyHistogram();
   const startedMs = performance.now();
   const endsMs = startedMs + durationMs;
   let next = firstIndex;
@@ -30,7 +29,7 @@ export async function closedLoop(call: (index: number) => Promise<unknown>, loop
     for (let beganMs = startedMs; beganMs < endsMs && !signal?.aborted; ) {
       try {
         await call(next++);
-        record(latenciesNs, performance.now() - beganMs);
+        latencies.record(performance.now() - beganMs);
       } catch (error) {
         if (!signal?.aborted) failed(error);
       }
@@ -39,13 +38,8 @@ export async function closedLoop(call: (index: number) => Promise<unknown>, loop
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
   return {
-    calls: latenciesNs.count,
+    calls: latencies.count,
     tookMs: performance.now() - startedMs,
-    quantileMs: (share) => latenciesNs.percentile(share * 100) / 1e6,
-    maxMs: latenciesNs.max / 1e6,
+    latencies,
   };
-}
-
-function record(histogram: RecordableHistogram, ms: number): void {
-  histogram.record(Math.max(1, Math.round(ms * 1e6)));
 }

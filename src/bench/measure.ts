@@ -67,14 +67,14 @@ export async function measure(
   };
 }
 
-function figuresOf({ calls, tookMs, quantileMs, maxMs }: Awaited<ReturnType<typeof closedLoop>>): Figures {
+function figuresOf({ calls, tookMs, latencies }: Awaited<ReturnType<typeof closedLoop>>): Figures {
   return {
     operations: calls,
     operationsPerSecond: (calls / tookMs) * 1000,
-    p50Ms: quantileMs(0.5),
-    p95Ms: quantileMs(0.95),
-    p99Ms: quantileMs(0.99),
-    maxMs,
+    p50Ms: latencies.quantileMs(0.5),
+    p95Ms: latencies.quantileMs(0.95),
+    p99Ms: latencies.quantileMs(0.99),
+    maxMs: latencies.maxMs,
   };
 }
 

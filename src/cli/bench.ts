@@ -5,6 +5,7 @@ import type { BenchNamespace } from '../bench/workload.ts';
 import { WORKLOADS } from '../bench/workloads.ts';
 import type { ParamdClient } from '../client/index.ts';
 import { registerBenchCompare } from './bench-compare.ts';
+import { registerBenchHitRatio } from './bench-hit-ratio.ts';
 import { type ConnectionOptions, withClient, withConnection } from './connection.ts';
 import { EXIT, Failure } from './failure.ts';
 import { type Io, note, print } from './io.ts';
@@ -67,6 +68,7 @@ Examples:
       return withClient(io, options, (client, signal) => runBench(io, client, chosen, options, signal));
     });
   registerBenchCompare(command, io);
+  registerBenchHitRatio(command, io);
 }
 
 async function runBench(

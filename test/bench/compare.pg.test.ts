@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import type { CompareResults } from '../../src/bench/compare/compare-report.ts';
+import { readResults } from '../../src/bench/compare/compare-results.ts';
 
 const PARAMD = resolve('bin/paramd.js');
 const QUICK = ['--rounds', '1', '--duration', '100ms', '--scale', '0.01'];
@@ -21,7 +20,7 @@ describe('paramd bench compare', () => {
     const file = join(folder, 'results.json');
     const { code, out, err } = await compare(['get', 'watch', 'resume', ...QUICK, '--json', file]);
     expect(code, err).to.equal(0);
-    const { comparisons } = JSON.parse(readFileSync(file, 'utf8')) as CompareResults;
+    const comparisons = readResults(file);
     expect(comparisons.map(({ name }) => name)).to.deep.equal(['get', 'watch', 'resume']);
     for (const { name, title, rounds } of comparisons) {
       expect(out).to.include(title);

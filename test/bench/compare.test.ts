@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { compareReport } from '../../src/bench/compare/compare-report.ts';
+import { readResults, writeResults } from '../../src/bench/compare/compare-results.ts';
 import type { Comparison } from '../../src/bench/compare/comparison.ts';
 import { allowedCores } from '../../src/bench/compare/cores.ts';
+import type { Compared } from '../../src/bench/compare/run-comparison.ts';
 import { goalText, verdictOf } from '../../src/bench/compare/verdict.ts';
+import { performancePage } from '../../src/bench/page/performance-page.ts';
 
 const GOAL = {
   title: 'a against b and c',
@@ -51,16 +57,9 @@ describe('the report', () => {
     ],
     open: async () => [],
   };
-  const reportOf = (compared: object) =>
-    compareReport(
-      {
-        facts: {},
-        comparisons: [
-          { name: 'one', title: 'One', failure: undefined, verdicts: [], rounds: {}, latencies: {}, ...compared },
-        ],
-      },
-      [comparison],
-    );
+  const NOTHING = { name: 'one', title: 'One', failure: undefined, verdicts: [], rounds: {}, latencies: {} };
+  const comparedOf = (compared: Partial<Compared>): Compared => ({ ...NOTHING, facts: {}, ...compared });
+  const reportOf = (compared: Partial<Compared>) => compareReport([comparedOf(compared)], [comparison]);
 
   it('shows medians, and the goals with what came of them', () => {
     const rounds = { a: at(2, 3, 4), b: at(1, 1, 1), c: at(1, 1, 1) };
@@ -79,6 +78,44 @@ describe('the report', () => {
   it('says that the load was what was measured', () => {
     const text = reportOf({ rounds: { a: [{ p50Ms: 1, loadCpu: 0.95 }], b: [{ p50Ms: 1, loadCpu: 0.5 }] } });
     expect(text).to.include('The load was busy itself (a): these can do more than is shown.');
+  });
+});
+
+describe('the page of the figures', () => {
+  const comparison = (name: string): Comparison => ({
+    name,
+    title: `About ${name}`,
+    goals: [],
+    columns: [],
+    open: async () => [],
+  });
+  const compared = (name: string, facts: Compared['facts']): Compared => ({
+    ...{ name, title: `About ${name}`, facts, failure: undefined, verdicts: [] },
+    ...{ rounds: { paramd: [{ perSecond: 1 }] }, latencies: {} },
+  });
+  const both = [compared('b', { machine: 'm', date: 'today' }), compared('a', { machine: 'm', date: 'yesterday' })];
+  const known = [comparison('a'), comparison('b')];
+
+  it('has every result in its place, and once what all have in common', () => {
+    const page = performancePage('# Page\n\n{{facts}}\n\n{{goals}}\n\n{{a}}\n\nWords.\n\n{{b}}\n', both, known);
+    expect(page).to.match(/^# Page\n\n- machine: m\n\n\|/);
+    expect(page).to.match(/### About a\n\n`a`: date yesterday\n\n\|[\s\S]*Words\.\n\n### About b\n\n`b`: date today\n/);
+  });
+
+  it('is not made with a result that has no place, nor a place that has no result', () => {
+    expect(() => performancePage('{{facts}}\n{{goals}}\n{{a}}\n', both, known)).to.throw('no place for b');
+    expect(() => performancePage('{{facts}}\n{{goals}}\n{{a}}\n{{b}}\n{{c}}\n', both, known)).to.throw('{{c}}');
+  });
+
+  it('is made of results of several runs: of each comparison the last', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'paramd-results-'));
+    const file = join(folder, 'results.json');
+    writeResults(file, both);
+    writeResults(file, [{ ...both[0]!, rounds: { paramd: [{ perSecond: 2 / 3 }] } }]);
+    const read = readResults(file);
+    rmSync(folder, { recursive: true });
+    expect(read.map(({ name }) => name)).to.deep.equal(['a', 'b']);
+    expect(read[1]!.rounds).to.deep.equal({ paramd: [{ perSecond: 0.666667 }] });
   });
 });
 

@@ -1,4 +1,3 @@
-import type { CompareResults } from './compare-report.ts';
 import type { Comparison } from './comparison.ts';
 import { splitCores, stayOn } from './cores.ts';
 import { findEtcd } from './etcd-server.ts';
@@ -23,7 +22,7 @@ export interface CompareSettings {
 export async function compareAll(
   comparisons: readonly Comparison[],
   { rounds, seconds, scale, profileFolder, env, valkeyPackage, signal, log, progress }: CompareSettings,
-): Promise<CompareResults> {
+): Promise<readonly Compared[]> {
   const etcd = findEtcd(env);
   const cores = splitCores();
   if (cores !== undefined) stayOn(cores.servers);
@@ -32,11 +31,18 @@ export async function compareAll(
     postgres.description,
     valkey?.description ?? 'no Valkey',
   ]);
-  const facts = factsOf({ cores, etcd: etcd?.version, rounds, seconds, scale, servers });
   const compared: Compared[] = [];
   for (const [at, comparison] of comparisons.entries()) {
     const ofAll = (what: string, share: number) => progress(what, (at + share) / comparisons.length);
-    compared.push(await runComparison(comparison, world, { rounds, seconds, progress: ofAll }));
+    const facts = factsOf({
+      cores,
+      etcd: etcd?.version,
+      rounds: Math.min(rounds, comparison.rounds ?? rounds),
+      seconds,
+      scale,
+      servers,
+    });
+    compared.push(await runComparison(comparison, world, { rounds, seconds, progress: ofAll }, facts));
   }
-  return { facts, comparisons: compared };
+  return compared;
 }

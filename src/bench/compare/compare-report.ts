@@ -5,19 +5,36 @@ import type { Facts } from './facts.ts';
 import { type Compared, LOAD_CPU_MAX } from './run-comparison.ts';
 import type { Verdict } from './verdict.ts';
 
-export interface CompareResults {
-  readonly facts: Facts;
-  readonly comparisons: readonly Compared[];
-}
-
 /** In markdown. */
-export function compareReport({ facts, comparisons }: CompareResults, known: readonly Comparison[]): string {
+export function compareReport(comparisons: readonly Compared[], known: readonly Comparison[]): string {
+  const { shared } = apart(comparisons);
   return [
-    ...Object.entries(facts).map(([name, fact]) => `- ${name}: ${fact}`),
+    ...factLines(shared),
     '',
     ...goalsTable(comparisons),
-    ...comparisons.flatMap((one) => ['', ...section(one, known.find(({ name }) => name === one.name)!)]),
+    ...comparisons.flatMap((one) => [
+      '',
+      `### ${one.title}`,
+      '',
+      ...section(one, known.find(({ name }) => name === one.name)!),
+    ]),
   ].join('\n');
+}
+
+export function factLines(facts: Facts): string[] {
+  return Object.entries(facts).map(([name, fact]) => `- ${name}: ${fact}`);
+}
+
+/** What all have in common, and by the name of each what only it has: they need not be of one run. */
+export function apart(comparisons: readonly Compared[]): { shared: Facts; own: Readonly<Record<string, Facts>> } {
+  const names = Object.keys(comparisons[0]?.facts ?? {});
+  const isShared = (name: string) => comparisons.every(({ facts }) => facts[name] === comparisons[0]!.facts[name]);
+  const only = (facts: Facts, wanted: boolean) =>
+    Object.fromEntries(Object.entries(facts).filter(([name]) => names.includes(name) && isShared(name) === wanted));
+  return {
+    shared: only(comparisons[0]?.facts ?? {}, true),
+    own: Object.fromEntries(comparisons.map(({ name, facts }) => [name, only(facts, false)])),
+  };
 }
 
 /** Each goal with what came of it. */
@@ -31,8 +48,8 @@ export function goalsTable(comparisons: readonly Compared[]): string[] {
 }
 
 /** A table of medians, a line for each series. */
-export function section({ title, failure, rounds }: Compared, { columns }: Comparison): string[] {
-  if (failure !== undefined) return [`### ${title}`, '', `No figures: ${failure}.`];
+export function section({ failure, rounds }: Compared, { columns }: Comparison): string[] {
+  if (failure !== undefined) return [`No figures: ${failure}.`];
   const shown = columns.filter(({ figure }) => Object.values(rounds).some((some) => some[0]?.[figure] !== undefined));
   const lines = Object.entries(rounds).map(([series, some]) => [
     series,
@@ -41,12 +58,7 @@ export function section({ title, failure, rounds }: Compared, { columns }: Compa
       return value === undefined ? '' : text(value);
     }),
   ]);
-  return [
-    `### ${title}`,
-    '',
-    ...markdownTable([['', ...shown.map(({ heading }) => heading)], ...lines]),
-    ...warnings(rounds),
-  ];
+  return [...markdownTable([['', ...shown.map(({ heading }) => heading)], ...lines]), ...warnings(rounds)];
 }
 
 function resultCells({ result }: Verdict): string[] {

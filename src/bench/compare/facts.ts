@@ -21,12 +21,13 @@ export function factsOf({ cores, etcd, rounds, seconds, scale, servers }: Circum
       ? 'servers and load share all cores: there is no `taskset`, or but one core'
       : `all servers (replica, PostgreSQL, Valkey, etcd, floor) on core ${cores.servers}, the load on core ${cores.load}`;
   return {
-    machine: `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}; load average at the start ${loadavg()[0]?.toFixed(1)}`,
+    machine: `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
     layout,
     versions: [`Node ${process.versions.node}`, ...servers, etcd ?? 'no etcd'].join(', '),
     durability: 'PostgreSQL with fsync, synchronous_commit and full_page_writes on; etcd with fsync, one member',
-    course: `${rounds} rounds of ${seconds} s after one to warm up, fewer where a round is long${scale === 1 ? '' : `; sizes at ${scale} of the full ones`}`,
+    course: `${rounds} rounds of ${seconds} s after one to warm up${scale === 1 ? '' : `; sizes at ${scale} of the full ones`}`,
     commit: commit(),
+    'load average before': loadavg()[0]!.toFixed(1),
     date: new Date().toISOString().slice(0, 10),
   };
 }

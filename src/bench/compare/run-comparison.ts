@@ -1,5 +1,6 @@
 import type { PackedHistogram } from '../load/latency-histogram.ts';
 import type { Comparison, Figures, Series } from './comparison.ts';
+import type { Facts } from './facts.ts';
 import { ChecksFailed } from './load-series.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 import { type WorldSettings, withWorld } from './world.ts';
@@ -17,6 +18,7 @@ export interface Course {
 export interface Compared {
   readonly name: string;
   readonly title: string;
+  readonly facts: Facts;
   /** Why there are no figures. */
   readonly failure: string | undefined;
   readonly verdicts: readonly Verdict[];
@@ -34,10 +36,11 @@ export async function runComparison(
   comparison: Comparison,
   settings: WorldSettings,
   course: Course,
+  facts: Facts,
 ): Promise<Compared> {
   const { name, title, goals } = comparison;
   const { signal } = settings;
-  const nothing = { name, title, verdicts: [], rounds: {}, latencies: {} };
+  const nothing = { name, title, facts, verdicts: [], rounds: {}, latencies: {} };
   course.progress(`${name}: starting servers`, 0);
   try {
     return await withWorld(settings, async (world) => {
@@ -47,7 +50,7 @@ export async function runComparison(
         series.flatMap((one) => (one.latencies === undefined ? [] : [[one.name, one.latencies()]])),
       );
       const verdicts = goals.map((goal) => verdictOf(goal, rounds));
-      return { name, title, failure: undefined, verdicts, rounds, latencies };
+      return { ...nothing, failure: undefined, verdicts, rounds, latencies };
     });
   } catch (error) {
     if (signal.aborted || !(error instanceof ChecksFailed)) throw error;
