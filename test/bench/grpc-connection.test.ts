@@ -7,6 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { expect } from 'chai';
+import { askAgain } from '../../src/bench/load/ask-again.ts';
 import { CallFailed, GrpcConnection } from '../../src/bench/load/grpc-connection.ts';
 
 const asIs = (bytes: Buffer) => bytes;
@@ -31,6 +32,7 @@ const count: handleServerStreamingCall<Buffer, Buffer> = (call) => {
 describe('a gRPC connection of the load, to a server of grpc-js', () => {
   let server: Server;
   let connection: GrpcConnection;
+  let target: string;
 
   beforeEach(async () => {
     server = new Server();
@@ -40,7 +42,8 @@ describe('a gRPC connection of the load, to a server of grpc-js', () => {
         error === null ? resolve(bound) : reject(error),
       ),
     );
-    connection = new GrpcConnection(`127.0.0.1:${port}`);
+    target = `127.0.0.1:${port}`;
+    connection = new GrpcConnection(target);
   });
   afterEach(() => {
     connection.close();
@@ -71,6 +74,12 @@ describe('a gRPC connection of the load, to a server of grpc-js', () => {
     expect(answered)
       .to.have.property('value')
       .that.satisfies((answer: Buffer) => answer.toString() === 'yes');
+  });
+
+  it('is told on another connection why', async () => {
+    expect(await askAgain(target, '/test.Test/Refuse', Buffer.from(''))).to.equal('status 14, no');
+    expect(await askAgain(target, '/test.Test/Nothing', Buffer.from(''))).to.match(/^status 12, /);
+    expect(await askAgain(target, '/test.Test/Repeat', Buffer.from('yes'))).to.equal('answered');
   });
 
   it('has no answer of a call to something else', async () => {

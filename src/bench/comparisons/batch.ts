@@ -1,8 +1,9 @@
 import type { Comparison } from '../compare/comparison.ts';
 import { fill, warm } from '../compare/world.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 const BATCH = 100;
@@ -31,13 +32,11 @@ export const batch: Comparison = {
     return [
       await world.series('paramd batch', ofParamd('readMany'), closed(BATCHES_IN_FLIGHT), hits),
       await world.series('paramd get', ofParamd('read'), closed(SINGLE_IN_FLIGHT), hits),
-      ...(etcd === undefined
-        ? []
-        : [
-            await world.series('etcd Txn', load('readMany', 'etcd', etcd.target), closed(BATCHES_IN_FLIGHT), {
-              server: etcd,
-            }),
-          ]),
+      ...(await ifThere(etcd, (server) =>
+        world.series('etcd Txn', load('readMany', 'etcd', server.target), closed(BATCHES_IN_FLIGHT), {
+          server: etcd,
+        }),
+      )),
     ];
   },
 };

@@ -1,7 +1,8 @@
-import type { Comparison, Goal } from '../compare/comparison.ts';
+import type { Comparison } from '../compare/comparison.ts';
 import { fill, warm } from '../compare/world.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
 
 interface Course {
   readonly name: string;
@@ -9,17 +10,16 @@ interface Course {
   readonly operation: CallsOrder['operation'];
   readonly inFlight: number;
   readonly batch: number;
-  readonly goals?: readonly Goal[];
 }
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 
 /** The same operation of paramd and etcd, on 8 connections, with all keys in the near cache at first. */
-export function besideEtcd({ name, title, operation, inFlight, batch, goals = [] }: Course): Comparison {
+export function besideEtcd({ name, title, operation, inFlight, batch }: Course): Comparison {
   return {
     name,
     title,
-    goals,
+    goals: [],
     columns: CALL_COLUMNS,
     async open(world) {
       const replica = await world.replica();
@@ -28,12 +28,13 @@ export function besideEtcd({ name, title, operation, inFlight, batch, goals = []
       const etcd = await world.etcd(KEYS);
       const run = (seconds: number) => ({ kind: 'closed', inFlight, seconds }) as const;
       const load = { kind: 'calls', operation, connections: 8, keys: KEYS, batch } as const;
-      const [ofParamd, ofEtcd] = [{ server: replica }, { server: etcd }];
       return [
-        await world.series('paramd', { ...load, dialect: 'paramd', targets: [replica.target] }, run, ofParamd),
-        ...(etcd === undefined
-          ? []
-          : [await world.series('etcd', { ...load, dialect: 'etcd', targets: [etcd.target] }, run, ofEtcd)]),
+        await world.series('paramd', { ...load, dialect: 'paramd', targets: [replica.target] }, run, {
+          server: replica,
+        }),
+        ...(await ifThere(etcd, (server) =>
+          world.series('etcd', { ...load, dialect: 'etcd', targets: [server.target] }, run, { server }),
+        )),
       ];
     },
   };

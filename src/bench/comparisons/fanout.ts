@@ -1,6 +1,7 @@
 import type { Comparison } from '../compare/comparison.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 1000 };
 const WATCHERS = 1000;
@@ -23,9 +24,9 @@ export const fanout: Comparison = {
     const at = (target: string) => ({ writeTo: target, watchAt: target });
     return [
       await world.series('paramd', { ...load, dialect: 'paramd', ...at(replica.target) }, run, { server: replica }),
-      ...(etcd === undefined
-        ? []
-        : [await world.series('etcd', { ...load, dialect: 'etcd', ...at(etcd.target) }, run, { server: etcd })]),
+      ...(await ifThere(etcd, (server) =>
+        world.series('etcd', { ...load, dialect: 'etcd', ...at(server.target) }, run, { server }),
+      )),
     ];
   },
 };

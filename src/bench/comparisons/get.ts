@@ -2,7 +2,8 @@ import type { Comparison } from '../compare/comparison.ts';
 import { fill, warm } from '../compare/world.ts';
 import { keyAt } from '../load/keys.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 const IN_FLIGHT = 128;
@@ -36,9 +37,9 @@ export const get: Comparison = {
     const paramd: CallsOrder = { ...LOAD, dialect: 'paramd', targets: [replica.target] };
     return [
       await world.series('paramd', paramd, run, { server: replica, tier: 'near cache' }),
-      ...(etcd === undefined
-        ? []
-        : [await world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [etcd.target] }, run, { server: etcd })]),
+      ...(await ifThere(etcd, (server) =>
+        world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [server.target] }, run, { server }),
+      )),
       await world.series('floor', { ...paramd, targets: [floor.target] }, run, { server: floor, repeats: true }),
     ];
   },

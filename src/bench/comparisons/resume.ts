@@ -1,6 +1,6 @@
-import { longLog } from '../compare/bulk.ts';
+import { longLog } from '../compare/bulk-contents.ts';
 import type { Comparison, Series } from '../compare/comparison.ts';
-import { CALL_COLUMNS, mebibytes } from './columns.ts';
+import { CALL_COLUMNS, mebibytes } from './call-columns.ts';
 
 const REVISIONS = 1_000_000;
 /** Of the replica, while it reads the log for the watch. */

@@ -2,7 +2,7 @@ import type { Comparison, Series } from '../compare/comparison.ts';
 import { fill, warm } from '../compare/world.ts';
 import { keyAt } from '../load/keys.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 /** Of what it can do, each by its own measure. */

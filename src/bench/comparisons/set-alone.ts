@@ -1,7 +1,8 @@
 import type { Comparison } from '../compare/comparison.ts';
 import { fill } from '../compare/world.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 const LOAD = { kind: 'calls', operation: 'write', connections: 1, keys: KEYS, batch: 1 } as const;
@@ -20,9 +21,9 @@ export const setAlone: Comparison = {
     return [
       await world.series('paramd', { ...LOAD, dialect: 'paramd', targets: [replica.target] }, run, { server: replica }),
       await world.series('pg upsert', { kind: 'postgres', operation: 'upsert', url, connections: 1, keys: KEYS }, run),
-      ...(etcd === undefined
-        ? []
-        : [await world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [etcd.target] }, run, { server: etcd })]),
+      ...(await ifThere(etcd, (server) =>
+        world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [server.target] }, run, { server }),
+      )),
     ];
   },
 };

@@ -1,7 +1,8 @@
 import type { Comparison } from '../compare/comparison.ts';
 import { fill } from '../compare/world.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 const IN_FLIGHT = 128;
@@ -22,9 +23,9 @@ export const set: Comparison = {
     const { url } = world.servers.postgres;
     return [
       await world.series('paramd', { ...LOAD, dialect: 'paramd', targets: [replica.target] }, run, { server: replica }),
-      ...(etcd === undefined
-        ? []
-        : [await world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [etcd.target] }, run, { server: etcd })]),
+      ...(await ifThere(etcd, (server) =>
+        world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [server.target] }, run, { server }),
+      )),
       await world.series(
         'pg upsert',
         { kind: 'postgres', operation: 'upsert', url, connections: CONNECTIONS, keys: KEYS },

@@ -3,8 +3,8 @@ import { ChecksFailed } from '../compare/load-series.ts';
 import { fill, warm } from '../compare/world.ts';
 import { keyAt } from '../load/keys.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 /** About as large as an entry of a parameter of 100 characters. */

@@ -1,15 +1,13 @@
-import { databaseOf } from '../compare/bulk.ts';
+import { databaseOf } from '../compare/bulk-contents.ts';
 import type { Comparison, Series } from '../compare/comparison.ts';
 import { type World, warm } from '../compare/world.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS, mebibytes } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS, mebibytes } from './call-columns.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const FEW = 10_000;
 const MANY = 10_000_000;
 const PAGE = 100;
-
-const name = { few: 'few', some: 'some', many: 'many' } as const;
 
 export const size: Comparison = {
   name: 'size',
@@ -40,12 +38,11 @@ export const size: Comparison = {
   ],
   async open(world) {
     const many = Math.ceil(MANY * world.scale);
-    const of = [
-      ...(await seriesOf(world, name.few, FEW)),
-      ...(await seriesOf(world, name.some, Math.max(FEW, Math.ceil(many / 10)) + 1)),
-      ...(await seriesOf(world, name.many, Math.max(FEW, many) + 2)),
+    return [
+      ...(await seriesOf(world, 'few', FEW)),
+      ...(await seriesOf(world, 'some', Math.max(FEW, Math.ceil(many / 10)) + 1)),
+      ...(await seriesOf(world, 'many', Math.max(FEW, many) + 2)),
     ];
-    return of;
   },
 };
 

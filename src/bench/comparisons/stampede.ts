@@ -1,7 +1,7 @@
 import type { ParamdClient } from '../../client/index.ts';
 import type { Comparison, Series } from '../compare/comparison.ts';
 import { keyAt } from '../load/keys.ts';
-import { CALL_COLUMNS, whole } from './columns.ts';
+import { CALL_COLUMNS, whole } from './call-columns.ts';
 
 const CALLERS = 10_000;
 const CONNECTIONS = 20;

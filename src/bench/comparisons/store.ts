@@ -2,8 +2,8 @@ import type { Comparison } from '../compare/comparison.ts';
 import { fill } from '../compare/world.ts';
 import { keyAt } from '../load/keys.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 /** Nothing but the store has what was read before. */

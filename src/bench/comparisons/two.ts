@@ -1,8 +1,8 @@
 import type { Comparison } from '../compare/comparison.ts';
 import { fill, warm } from '../compare/world.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 10_000 };
 const IN_FLIGHT = 128;

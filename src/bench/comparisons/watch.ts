@@ -1,7 +1,8 @@
 import type { Comparison } from '../compare/comparison.ts';
 import type { EventsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
-import { ratioOf } from './pairs.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
+import { ratioOf } from './ratio-of.ts';
 
 const KEYS = { prefix: 'bench:', count: 1000 };
 const PER_SECOND = 200;
@@ -23,9 +24,9 @@ export const watch: Comparison = {
     const paramd: EventsOrder = { ...LOAD, dialect: 'paramd', writeTo: one.target, watchAt: other.target };
     return [
       await world.series('paramd', paramd, run),
-      ...(etcd === undefined
-        ? []
-        : [await world.series('etcd', { ...LOAD, dialect: 'etcd', writeTo: etcd.target, watchAt: etcd.target }, run)]),
+      ...(await ifThere(etcd, (server) =>
+        world.series('etcd', { ...LOAD, dialect: 'etcd', writeTo: server.target, watchAt: server.target }, run),
+      )),
     ];
   },
 };

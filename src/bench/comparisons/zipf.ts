@@ -1,7 +1,7 @@
 import type { Comparison } from '../compare/comparison.ts';
 import { fill, warm } from '../compare/world.ts';
 import type { CallsOrder } from '../load/load-order.ts';
-import { CALL_COLUMNS } from './columns.ts';
+import { CALL_COLUMNS } from './call-columns.ts';
 
 const KEYS = { prefix: 'bench:', count: 20_000, zipf: 1 };
 const IN_FLIGHT = 128;

@@ -1,6 +1,7 @@
+import { askAgain } from './ask-again.ts';
 import type { Dialect, Rpc } from './dialect.ts';
 import { dialectOf } from './dialects.ts';
-import { GrpcConnection } from './grpc-connection.ts';
+import { CallFailed, GrpcConnection } from './grpc-connection.ts';
 import { keyAt, pickerOf, textAt } from './keys.ts';
 import type { Load } from './load.ts';
 import type { CallsOrder } from './load-order.ts';
@@ -14,10 +15,17 @@ export function openCalls(order: CallsOrder): Load {
     (_, i) => new GrpcConnection(order.targets[i % order.targets.length]!),
   );
   const rpcOf = rpcsOf(order, dialectOf(order.dialect));
+  let heard: Promise<string> | undefined;
   return {
     call: async (index) => {
       const { path, request, check } = rpcOf(index);
-      return check(await connections[index % connections.length]!.call(path, request));
+      try {
+        return check(await connections[index % connections.length]!.call(path, request));
+      } catch (error) {
+        if (!(error instanceof CallFailed)) throw error;
+        heard ??= askAgain(order.targets[0]!, path, request);
+        throw new CallFailed(`${error.message}; asked again: ${await heard}`);
+      }
     },
     close: () => {
       for (const connection of connections) connection.close();
