@@ -5,8 +5,7 @@ import { fill, type World } from './world.ts';
 const PREFIX = 'bench:';
 
 /** Parameters bench:00000000 and on, in a database of its own. @returns what a replica on it needs to know */
-export async function databaseOf(world: World, count: number): Promise<Record<string, string>> {
-  const database = `bench_${count}`;
+export async function databaseOf(world: World, database: string, count: number): Promise<Record<string, string>> {
   await withClient(world.servers.postgres.url, (client) => client.query(`CREATE DATABASE ${database}`));
   const url = new URL(world.servers.postgres.url);
   url.pathname = `/${database}`;

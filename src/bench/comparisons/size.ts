@@ -40,14 +40,14 @@ export const size: Comparison = {
     const many = Math.ceil(MANY * world.scale);
     return [
       ...(await seriesOf(world, 'few', FEW)),
-      ...(await seriesOf(world, 'some', Math.max(FEW, Math.ceil(many / 10)) + 1)),
-      ...(await seriesOf(world, 'many', Math.max(FEW, many) + 2)),
+      ...(await seriesOf(world, 'some', Math.max(FEW, Math.ceil(many / 10)))),
+      ...(await seriesOf(world, 'many', Math.max(FEW, many))),
     ];
   },
 };
 
 async function seriesOf(world: World, label: string, count: number): Promise<Series[]> {
-  const env = await databaseOf(world, count);
+  const env = await databaseOf(world, `bench_${label}`, count);
   const replica = await world.replica(env);
   const keys = { prefix: 'bench:', count: FEW };
   await warm(replica, keys);
