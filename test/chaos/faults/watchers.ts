@@ -71,10 +71,10 @@ const killedUnder = judged({
   also: `resumed at another replica ≤ ${RESUMED_MS_MAX / 1000} s, no change missing or twice`,
   async inject(site, scale, demand) {
     const prefix = 'fault:resumed:';
-    const victim = site.replicas[0]!;
-    const others = site.replicas.slice(1);
-    const onVictim = await victim.metric('paramd_watchers');
+    const watchersOn = () => Promise.all(site.replicas.map((replica) => replica.metric('paramd_watchers')));
+    const before = await watchersOn();
     const clients = Array.from({ length: CLIENTS }, () => connect({ target: targetOf(site) }));
+    let victim = site.replicas[0]!;
     try {
       const watches = clients.flatMap((client) =>
         Array.from({ length: scale.times(20, 10) }, () => collect(client, prefix)),
@@ -84,12 +84,16 @@ const killedUnder = judged({
         (latest, { items }) => (items[0]!.revision > latest ? items[0]!.revision : latest),
         0n,
       );
-      const mine = (await victim.metric('paramd_watchers')) - onVictim;
+      // A client takes what is connected first: all watches may be at the other two.
+      const own = (await watchersOn()).map((watchers, at) => watchers - before[at]!);
+      const mine = Math.max(...own);
+      victim = site.replicas[own.indexOf(mine)]!;
+      const other = site.replicas.find((replica) => replica !== victim)!;
       mustBeFelt(mine > 0, 'no watch is at the replica that is killed');
       site.tell(`${mine} of ${watches.length} watches are at ${victim.name}`);
       await victim.kill();
       const killedAtMs = site.nowMs();
-      const last = await writeOn(others[0]!, prefix, 10);
+      const last = await writeOn(other, prefix, 10);
       const tookMs = await eventually(
         () => watches.every((watch) => watch.revision() >= last),
         RESUMED_MS_MAX * 2,
