@@ -40,7 +40,7 @@ export const compactedUnderWatches = judged({
     const told = { through: 0, compacted: 0 };
     try {
       for (let round = 0; round < scale.times(10, 2); round++) {
-        const revisions = await writeHistory(site.replicas[0]!, scale.times(300, COMMITS_MIN));
+        const revisions = await writeHistory(site.replicas[0]!, scale.times(100, COMMITS_MIN));
         const half = revisions[Math.floor(revisions.length / 2)]!;
         const behind = openAll(site, revisions);
         for (const watch of behind) watch.pause();
