@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { compareAll } from '../bench/compare/compare-all.ts';
 import { compareReport } from '../bench/compare/compare-report.ts';
+import { writeResults } from '../bench/compare/compare-results.ts';
 import { plotsOf } from '../bench/compare/plots.ts';
 import { COMPARISONS } from '../bench/comparisons.ts';
 import { EXIT, Failure } from './failure.ts';
@@ -37,7 +38,7 @@ export function registerBenchCompare(bench: Command, io: Io): void {
       Number,
       1,
     )
-    .option('--json <file>', 'every round, with machine, versions and commit')
+    .option('--json <file>', 'every round, with machine, versions and commit; other comparisons stay in it')
     .option('--svg <folder>', 'plots')
     .option('--profile <folder>', 'leave a CPU profile of every replica')
     .addHelpText(
@@ -81,10 +82,10 @@ async function runCompare(io: Io, names: readonly string[], options: CompareOpti
     throw signal.aborted ? new Failure(EXIT.interrupted, '') : error;
   });
   progress.clear();
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results)}\n`);
-  if (options.svg !== undefined) writePlots(options.svg, plotsOf(results.comparisons));
+  if (options.json !== undefined) writeResults(options.json, results);
+  if (options.svg !== undefined) writePlots(options.svg, plotsOf(results));
   await printText(io, `${compareReport(results, COMPARISONS)}\n`);
-  const failed = results.comparisons.filter(({ failure }) => failure !== undefined);
+  const failed = results.filter(({ failure }) => failure !== undefined);
   for (const { name, failure } of failed) note(io, `${name}: ${failure}`);
   if (failed.length > 0) throw new Failure(EXIT.error, `no figures for ${failed.map(({ name }) => name).join(', ')}`);
 }

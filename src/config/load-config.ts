@@ -31,6 +31,7 @@ export class ConfigError extends Error {
 const TEST_PREFIX = 'PARAMD_TEST_';
 /** Read by the client commands; a shell that has them may start a replica too. */
 export const CLIENT_VARIABLES: readonly string[] = [
+  'PARAMD_BENCH_ETCD',
   'PARAMD_TARGET',
   'PARAMD_TARGET_TLS',
   'PARAMD_TARGET_CA_FILE',

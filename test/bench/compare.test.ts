@@ -102,7 +102,12 @@ describe('the page of the figures', () => {
     expect(page).to.match(/### About a\n\n`a`: date yesterday\n\n\|[\s\S]*Words\.\n\n### About b\n\n`b`: date today\n/);
   });
 
-  it('is not made with a result that has no place, nor a place that has no result', () => {
+  it('says what was not measured', () => {
+    const page = performancePage('{{facts}}\n{{goals}}\n{{a}}\n{{b}}\n', [both[0]!], known);
+    expect(page).to.include('### About a\n\n`a`: not measured yet.\n');
+  });
+
+  it('is not made with a result that has no place, nor a place for what is unknown', () => {
     expect(() => performancePage('{{facts}}\n{{goals}}\n{{a}}\n', both, known)).to.throw('no place for b');
     expect(() => performancePage('{{facts}}\n{{goals}}\n{{a}}\n{{b}}\n{{c}}\n', both, known)).to.throw('{{c}}');
   });

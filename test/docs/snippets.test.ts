@@ -86,9 +86,9 @@ describe('the blocks of the papers', () => {
   });
 
   it('give benchmarks options that they have', async () => {
-    for (const script of ['bench', 'bench:near-cache']) {
-      const [, program = ''] = /^node (\S+)$/.exec(scripts[script]!) ?? [];
-      const { stdout } = await promisify(execFile)(process.execPath, [program, '--help']);
+    for (const [script, ...command] of [['bench', 'compare'], ['bench:near-cache']] as const) {
+      const [, words = ''] = /^node (.+)$/.exec(scripts[script]!) ?? [];
+      const { stdout } = await promisify(execFile)(process.execPath, [...words.split(' '), ...command, '--help']);
       for (const name of pages()) {
         for (const [line] of page(name).matchAll(new RegExp(`\\bnpm run ${script} -- [^\`\\n]+`, 'g'))) {
           const options = line.match(/--[a-z][\w-]*/g) ?? [];

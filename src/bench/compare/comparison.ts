@@ -11,6 +11,8 @@ export interface Comparison {
   readonly columns: readonly Column[];
   /** At most so many, where the rounds are few because each is long. */
   readonly rounds?: number;
+  /** For a plot of them: all latencies are kept beside the figures. */
+  readonly keepsLatencies?: boolean;
   open(world: World): Promise<readonly Series[]>;
 }
 

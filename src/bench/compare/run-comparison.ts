@@ -24,7 +24,7 @@ export interface Compared {
   readonly verdicts: readonly Verdict[];
   /** By series. */
   readonly rounds: Readonly<Record<string, readonly Figures[]>>;
-  /** Of all rounds together. */
+  /** Of all rounds together, where a plot needs them. */
   readonly latencies: Readonly<Record<string, PackedHistogram>>;
 }
 
@@ -47,7 +47,9 @@ export async function runComparison(
       const series = await comparison.open(world);
       const rounds = await alternate(series, comparison, course, signal);
       const latencies = Object.fromEntries(
-        series.flatMap((one) => (one.latencies === undefined ? [] : [[one.name, one.latencies()]])),
+        series.flatMap(({ name, latencies }) =>
+          comparison.keepsLatencies && latencies !== undefined ? [[name, latencies()]] : [],
+        ),
       );
       const verdicts = goals.map((goal) => verdictOf(goal, rounds));
       return { ...nothing, failure: undefined, verdicts, rounds, latencies };

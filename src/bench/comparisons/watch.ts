@@ -17,6 +17,7 @@ export const watch: Comparison = {
     { ...ratioOf('p99 against etcd', 'p99Ms', 'paramd', ['etcd']), atMost: 1 },
   ],
   columns: CALL_COLUMNS,
+  keepsLatencies: true,
   async open(world) {
     const [one, other] = [await world.replica(), await world.replica()];
     const etcd = await world.etcd({ ...KEYS, count: 1 });
