@@ -3,7 +3,7 @@
 // the load has gone down. No fixed bound on calls in flight helps, as what can be in flight differs by a thousand from one
 // mix of calls to another; and what waits for a slow store looks the same, though there would be time for others.
 //
-// So two signs have to come together: the process has had no time left over for a second, and so many calls are open that
+// So two signs have to come together: the process has had no time left over for two seconds, and so many calls are open that
 // the last of them would wait for longer than callers like to. Then calls beyond those that can be answered in a moment are
 // refused from their headers, which costs a fraction of an answer, until none has to be.
 import { performance } from 'node:perf_hooks';
@@ -13,7 +13,7 @@ const WINDOW_MS = 250;
 /** Of a window in which there was always something to do. */
 const BUSY_SHARE = 0.95;
 /** In a row. Bursts end before, and so does what a pause of the process has left. */
-const BUSY_WINDOWS = 4;
+const BUSY_WINDOWS = 8;
 /** What a call may wait for those before it until it is too much, and what it may while there is too much. */
 const WAIT_MS_TOO_MUCH = 250;
 export const WAIT_MS_MAX = 100;

@@ -16,8 +16,8 @@ const KEYS = 900;
 const OPERATIONS = 300;
 const RATES = [100, 200, 300, 450, 600, 800, 1000, 1300, 1600, 2000];
 const STEP_MS = 2000;
-/** Overload is noticed after a second, and what has come until then is done after another. */
-const UNTIL_STEADY_MS = 4000;
+/** Overload is noticed after two seconds, and what has come until then is done after two more. */
+const UNTIL_STEADY_MS = 5000;
 /** From what is offered, when more would not get through. */
 const KEPT_UP_SHARE = 0.9;
 const OVERLOAD = 5;
