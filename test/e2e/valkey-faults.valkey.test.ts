@@ -14,9 +14,9 @@ import { type Fleet, type FleetReplica, startFleet } from './replicas.ts';
 import { int, intOf, setOf } from './rpc.ts';
 import { query } from './watch-checker.ts';
 
-/** Few near entries, so that the shared cache has much to say. */
 /** Of a load, so that a fault in the middle of it meets some. */
 const ANSWERS_MIN = 100;
+/** Few near entries, so that the shared cache has much to say. */
 const SETTINGS = { PARAMD_NEAR_CACHE_ENTRIES: '20', PARAMD_LOADS_CONCURRENT_MAX: '2' };
 
 describe('Valkey that fails under load', function () {
