@@ -20,9 +20,6 @@ const SERVICES: Readonly<Record<string, readonly string[]>> = {
   'grpc.reflection.v1.ServerReflection': ['ServerReflectionInfo'],
   'grpc.reflection.v1alpha.ServerReflection': ['ServerReflectionInfo'],
 };
-const KNOWN = new Set(
-  Object.entries(SERVICES).flatMap(([service, methods]) => methods.map((method) => `${service}/${method}`)),
-);
 const STATUSES = new Set([
   'OK',
   'CANCELLED',
@@ -43,6 +40,11 @@ const STATUSES = new Set([
   'UNAUTHENTICATED',
 ]);
 
+interface Method {
+  readonly label: string;
+  inFlight: number;
+}
+
 /** How long calls take, by method and status; watches too, which last for hours. */
 export function measureCalls(registry: Registry, clock: Clock): CallObserver {
   const durations = new Histogram({
@@ -52,32 +54,31 @@ export function measureCalls(registry: Registry, clock: Clock): CallObserver {
     buckets: SECONDS_BUCKETS,
     registers: [registry],
   });
-  const inFlight = new Map<string, number>();
+  const methods = new Map<string, Method>();
+  for (const [service, names] of Object.entries(SERVICES)) {
+    for (const name of names) methods.set(`/${service}/${name}`, { label: `${service}/${name}`, inFlight: 0 });
+  }
+  const other: Method = { label: 'other', inFlight: 0 };
   new Gauge({
     name: 'grpc_server_calls_in_flight',
     help: 'Calls that have begun and not ended',
     labelNames: ['method'],
     registers: [registry],
     collect() {
-      for (const [method, calls] of inFlight) this.set({ method }, calls);
+      for (const { label, inFlight } of [...methods.values(), other]) this.set({ method: label }, inFlight);
     },
   });
 
   return {
-    started(given) {
+    started(path) {
       const startedMs = clock.monotonicMs();
-      const method = methodLabel(given);
-      inFlight.set(method, (inFlight.get(method) ?? 0) + 1);
+      const method = methods.get(path) ?? other;
+      method.inFlight += 1;
       return ({ status }) => {
-        inFlight.set(method, (inFlight.get(method) ?? 1) - 1);
+        method.inFlight -= 1;
         const seconds = (clock.monotonicMs() - startedMs) / 1000;
-        durations.observe({ method, status: STATUSES.has(status) ? status : 'other' }, seconds);
+        durations.observe({ method: method.label, status: STATUSES.has(status) ? status : 'other' }, seconds);
       };
     },
   };
-}
-
-function methodLabel(method: string): string {
-  const name = method.startsWith('/') ? method.slice(1) : method;
-  return KNOWN.has(name) ? name : 'other';
 }
