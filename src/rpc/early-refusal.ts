@@ -1,9 +1,10 @@
 // Under overload most calls are refused. Through grpc-js that costs as much as a small answer; here it is the headers of
 // the call, and those of a status that was made before.
-import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { ParameterServiceService } from '../../gen/parameter/v1/parameter_service.ts';
 import { oneOf, REFUSALS } from './refusals.ts';
 import type { Runtime } from './runtime.ts';
+import { statusHeaders } from './status-headers.ts';
 import { statusName } from './status-table.ts';
 
 /** A watch costs little once it is open; health and statistics are told above all when there is too much to do. */
@@ -13,13 +14,7 @@ const REFUSED: ReadonlySet<string> = new Set(
     .map(({ path }) => path),
 );
 
-const ANSWERS: readonly OutgoingHttpHeaders[] = REFUSALS.map(({ code, details, metadata }) => ({
-  ':status': 200,
-  'content-type': 'application/grpc',
-  'grpc-status': code,
-  'grpc-message': encodeURI(details),
-  ...metadata.toHttp2Headers(),
-}));
+const ANSWERS = REFUSALS.map(statusHeaders);
 const STATUS = statusName(REFUSALS[0]!.code);
 
 /** @returns what ends a call whose headers have come if there is too much to do; true: it did */
@@ -29,7 +24,7 @@ export function earlyRefusal(runtime: Runtime): (stream: ServerHttp2Stream, head
     const path = headers[':path']!;
     if (!REFUSED.has(path) || !overload.refuses()) return false;
     stream.on('error', () => undefined);
-    stream.respond({ ...oneOf(ANSWERS) }, { endStream: true });
+    stream.respond(oneOf(ANSWERS), { endStream: true });
     stream.close(constants.NGHTTP2_NO_ERROR);
     observer.started(path)({ status: STATUS, peer: connectionOf({ stream }).peer });
     return true;

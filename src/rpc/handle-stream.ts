@@ -5,7 +5,7 @@
 import { status as Code, type handleServerStreamingCall, type ServerWritableStream } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
 import { type Admission, admit } from './admission.ts';
-import { type Defect, endOf } from './handle-unary.ts';
+import { type Defect, endOf } from './call-end.ts';
 import { IncomingCall } from './incoming-call.ts';
 import type { Runtime } from './runtime.ts';
 import { type CallStatus, plainStatus, statusName } from './status-table.ts';
@@ -35,7 +35,10 @@ export function handleStream<Asked>(
     runtime.open.settled(base);
     const connection = runtime.connectionOf(base);
     const ended = runtime.observer.started(path);
-    const call = new IncomingCall(grpcCall, connection, runtime.clock, Number.POSITIVE_INFINITY);
+    const call = new IncomingCall(connection, () => base.metadata, runtime.clock.monotonicMs(), remainingMs(grpcCall));
+    const leave = (): void => call.abort(new ParamdError({ reason: 'CANCELLED' }));
+    if (grpcCall.cancelled) leave();
+    else grpcCall.once('cancelled', leave);
     // No part of what goes on for as long as the stream: it would keep the request.
     const begin = (): Asked => {
       try {
@@ -53,10 +56,15 @@ export function handleStream<Asked>(
       await stream(asked, call, sender.send).finally(sender.close);
     });
     runtime.streams.remove(base);
-    call.abort(new ParamdError({ reason: 'CANCELLED' }));
+    leave();
     endStream(grpcCall, base, status, runtime);
     ended({ status: statusName(status.code), peer: connection.peer, ...defect });
   };
+}
+
+function remainingMs(grpcCall: ServerWritableStream<RequestMessage, Buffer>): number {
+  const deadline = grpcCall.getDeadline();
+  return deadline === Number.POSITIVE_INFINITY ? deadline : Math.max(0, Number(deadline) - Date.now());
 }
 
 async function outcomeOf(

@@ -30,12 +30,14 @@ export interface HeldRequests {
   refuse(request: ArrivingRequest, failure: Failure): void;
 }
 
+type Shared = Pick<Runtime, 'limits' | 'open' | 'connectionOf' | 'observer'>;
+
 interface Holder {
   readonly requests: Map<ArrivingRequest, number>;
   bytes: number;
 }
 
-export function heldRequests({ limits, open, connectionOf, observer }: Runtime): HeldRequests {
+export function heldRequests({ limits, open, connectionOf, observer }: Shared): HeldRequests {
   const holders = new Map<Connection, Holder>();
   /** By the leading zeros of what they hold. */
   const rows = Array.from({ length: 32 }, () => new Set<Holder>());

@@ -1,9 +1,8 @@
+import type { Metadata } from '@grpc/grpc-js';
 import type { Call } from '../core/api.ts';
-import { ParamdError } from '../model/errors.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { ParamdError } from '../model/errors.ts';
 import { type Caller, callerOf } from './caller.ts';
 import type { Connection } from './connections.ts';
-import type { AnyServerCall } from './transport.ts';
 
 /** An answer is due so much before the caller gives up, or a tenth of its time if that is less. */
 const ANSWER_MARGIN_MS = 50;
@@ -13,58 +12,42 @@ const ANSWER_MARGIN_MS = 50;
  * know that their caller has left.
  */
 export class IncomingCall implements Call {
+  readonly connection: Connection;
   readonly startedAtMs: number;
   readonly deadlineAtMs: number;
-  /** Whom writes are fair between. */
-  readonly source: string;
-  readonly connection: Connection;
-  readonly #call: AnyServerCall;
+  readonly #metadata: () => Metadata;
   #leaving: AbortController | undefined;
-  #isAnswered = false;
+  #reason: ParamdError | undefined;
 
-  /** @param timeoutMs of the server; Infinity for streams */
-  constructor(call: AnyServerCall, connection: Connection, clock: Clock, timeoutMs: number) {
-    this.#call = call;
+  /** @param allowedMs from now until nobody waits any more; Infinity for most streams */
+  constructor(connection: Connection, metadata: () => Metadata, nowMs: number, allowedMs: number) {
     this.connection = connection;
-    this.source = connection.peer;
-    this.startedAtMs = clock.monotonicMs();
-    const allowedMs = Math.min(timeoutMs, remainingMs(call));
-    this.deadlineAtMs = this.startedAtMs + allowedMs - Math.min(ANSWER_MARGIN_MS, allowedMs / 10);
+    this.#metadata = metadata;
+    this.startedAtMs = nowMs;
+    this.deadlineAtMs = nowMs + allowedMs - Math.min(ANSWER_MARGIN_MS, allowedMs / 10);
+  }
+
+  /** Whom writes are fair between. */
+  get source(): string {
+    return this.connection.peer;
   }
 
   get signal(): AbortSignal {
     if (this.#leaving === undefined) {
-      const leaving = new AbortController();
-      this.#leaving = leaving;
-      // grpc-js also calls it 'cancelled' when a call has ended as it should.
-      const leave = (): void => {
-        if (!this.#isAnswered) leaving.abort(new ParamdError({ reason: 'CANCELLED' }));
-      };
-      if (this.#call.cancelled) leave();
-      else this.#call.once('cancelled', leave);
+      this.#leaving = new AbortController();
+      if (this.#reason !== undefined) this.#leaving.abort(this.#reason);
     }
     return this.#leaving.signal;
   }
 
-  /** Nobody waits for the signal any more. */
-  answered(): void {
-    this.#isAnswered = true;
-  }
-
-  /** Ends the call from our side: what waits on the signal stops. */
+  /** What waits on the signal stops: the caller has left, or is told to. */
   abort(reason: ParamdError): void {
-    void this.signal;
+    this.#reason ??= reason;
     this.#leaving?.abort(reason);
   }
 
   /** Of a call that is not answered yet. */
   get caller(): Caller {
-    return callerOf(this.connection, this.#call.metadata);
+    return callerOf(this.connection, this.#metadata());
   }
-}
-
-function remainingMs(call: AnyServerCall): number {
-  const deadline = call.getDeadline();
-  if (deadline === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-  return Math.max(0, Number(deadline) - Date.now());
 }

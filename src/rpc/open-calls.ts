@@ -10,8 +10,12 @@ import { type BaseCall, closeStream, streamIsClosed } from './transport.ts';
 const SWEEPS_PER_TIMEOUT = 8;
 
 export interface OpenCalls {
-  /** Sees every call when its headers have come. Adds nothing to the call, so it costs next to nothing. */
+  /** Tells of every call of grpc-js. Adds nothing to the call, so it costs next to nothing. */
   readonly interceptor: ServerInterceptor;
+  /** Its headers have come. */
+  opened(base: BaseCall): void;
+  /** Its stream is. */
+  closed(base: BaseCall): void;
   /** The handler runs: what happens if the time is over, instead of ending the call from here. */
   handled(base: BaseCall, expire: () => void): void;
   /** The call gets its answer, which the client has to take in time. */
@@ -54,16 +58,24 @@ export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): Ope
     timer = open.size > 0 ? clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep) : undefined;
   };
 
+  const opened = (base: BaseCall): void => {
+    open.set(base, { endsAtMs: clock.monotonicMs() + timeoutMs, expire: undefined });
+    timer ??= clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep);
+  };
+
+  const closed = (base: BaseCall): void => {
+    if (open.delete(base) && base.stream.rstCode === constants.NGHTTP2_NO_ERROR) taken += 1;
+  };
+
   return {
     interceptor(_method, call) {
       const base = call as unknown as BaseCall;
-      open.set(base, { endsAtMs: clock.monotonicMs() + timeoutMs, expire: undefined });
-      base.stream.once('close', () => {
-        if (open.delete(base) && base.stream.rstCode === constants.NGHTTP2_NO_ERROR) taken += 1;
-      });
-      timer ??= clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep);
+      opened(base);
+      base.stream.once('close', () => closed(base));
       return call as unknown as ReturnType<ServerInterceptor>;
     },
+    opened,
+    closed,
     handled(base, expire) {
       const call = open.get(base);
       if (call !== undefined) call.expire = expire;

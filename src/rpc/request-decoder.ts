@@ -5,7 +5,7 @@
 import { status as Code } from '@grpc/grpc-js';
 import type { ArrivingRequest, HeldRequests } from './held-requests.ts';
 import { plainStatus } from './status-table.ts';
-import { type BaseCall, clearMetadata, type Decoder } from './transport.ts';
+import type { BaseCall, Decoder } from './transport.ts';
 
 /** Whether it is compressed, and its length. */
 const HEADER_BYTES = 5;
@@ -22,8 +22,8 @@ export const QUESTIONS = { bytesMax: 16 << 10, waitingMax: 100 } as const;
 export class RequestDecoder implements Decoder, ArrivingRequest {
   readonly base: BaseCall;
   readonly path: string;
-  /** Many messages, which are small and not compressed; else one. */
-  readonly #isStream: boolean;
+  /** Messages that nobody has taken yet, where a call has many, small and not compressed; else it has one. */
+  readonly #waiting: { readonly length: number } | undefined;
   readonly #bytesMax: number;
   readonly #held: HeldRequests;
   #message = NONE;
@@ -36,12 +36,18 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
   #isOver = false;
   #isDropped = false;
 
-  constructor(base: BaseCall, path: string, isStream: boolean, requestBytesMax: number, held: HeldRequests) {
+  constructor(
+    base: BaseCall,
+    path: string,
+    requestBytesMax: number,
+    held: HeldRequests,
+    waiting?: { readonly length: number },
+  ) {
     this.base = base;
     this.path = path;
-    this.#isStream = isStream;
-    this.#bytesMax = isStream ? QUESTIONS.bytesMax : requestBytesMax;
+    this.#bytesMax = waiting === undefined ? requestBytesMax : QUESTIONS.bytesMax;
     this.#held = held;
+    this.#waiting = waiting;
   }
 
   /** @returns messages that are whole with it, each with its header */
@@ -57,7 +63,7 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
       if (this.#length === HEADER_BYTES) this.#begin(this.#message, 0);
       if (this.#length === this.#size && !this.#isOver) messages.push(this.#end(messages.length));
     }
-    if (this.#isStream && messages.length > 0) this.#readOn();
+    if (this.#waiting !== undefined && messages.length > 0) this.#readOn();
     return messages;
   }
 
@@ -78,10 +84,8 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
   }
 
   release(): void {
-    if (this.#countedBytes === 0) return;
     this.drop();
-    clearMetadata(this.base.metadata);
-    this.#held.release(this);
+    if (this.#countedBytes > 0) this.#held.release(this);
   }
 
   /**
@@ -98,7 +102,7 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
     const size = bytes.readUInt32BE(at + 1);
     if (flag > 1 || (flag === 1 && this.base.incomingEncoding === 'identity')) {
       this.#endWith(Code.INTERNAL, 'the message is flagged as compressed, but grpc-encoding names no compression');
-    } else if (flag === 1 && this.#isStream) {
+    } else if (flag === 1 && this.#waiting !== undefined) {
       this.#endWith(Code.UNIMPLEMENTED, 'messages of this stream are taken uncompressed only');
     } else if (size > this.#bytesMax) {
       this.#endWith(Code.RESOURCE_EXHAUSTED, `Received message larger than max (${size} vs ${this.#bytesMax})`);
@@ -112,8 +116,8 @@ export class RequestDecoder implements Decoder, ArrivingRequest {
     this.#length = 0;
     this.#size = HEADER_BYTES;
     this.#messages += 1;
-    if (!this.#isStream) this.#isOver = this.#messages === MESSAGES_MAX;
-    else if (this.base.readQueue.length + cutBefore >= QUESTIONS.waitingMax) {
+    if (this.#waiting === undefined) this.#isOver = this.#messages === MESSAGES_MAX;
+    else if (this.#waiting.length + cutBefore >= QUESTIONS.waitingMax) {
       this.#endWith(
         Code.RESOURCE_EXHAUSTED,
         `more than ${QUESTIONS.waitingMax} questions before their answers are read`,

@@ -3,13 +3,13 @@ import type { HeldRequests } from './held-requests.ts';
 import { inflated } from './inflated.ts';
 import type { RpcLimits } from './limits.ts';
 import { RequestDecoder } from './request-decoder.ts';
-import { type BaseCall, metadataBytes } from './transport.ts';
+import { type GrpcCall, metadataBytes } from './transport.ts';
 
-/** Sees every call when its headers have come: all that it brings is bounded from here on. */
+/** Sees every call of grpc-js when its headers have come: all that it brings is bounded from here on. */
 export function requestIntake({ metadataBytesMax, requestBytesMax }: RpcLimits, held: HeldRequests): ServerInterceptor {
   return ({ path, requestStream }, call) => {
-    const base = call as unknown as BaseCall;
-    const request = new RequestDecoder(base, path, requestStream, requestBytesMax, held);
+    const base = call as unknown as GrpcCall;
+    const request = new RequestDecoder(base, path, requestBytesMax, held, requestStream ? base.readQueue : undefined);
     base.decoder = request;
     const { incomingEncoding } = base;
     if (incomingEncoding !== 'identity') {

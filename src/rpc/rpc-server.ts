@@ -2,14 +2,13 @@
 // say nothing, or stops accepting while calls finish. So the sockets are ours, and grpc-js gets those that are accepted.
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { type ConnectionInjector, logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
-import { CacheServiceService } from '../../gen/parameter/v1/cache_service.ts';
-import { ParameterServiceService } from '../../gen/parameter/v1/parameter_service.ts';
 import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
 import { burstOf } from './admission.ts';
 import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
+import { Deadlines } from './deadlines.ts';
 import { earlyRefusal } from './early-refusal.ts';
 import { guardHeaders } from './guard-headers.ts';
 import { heldRequests } from './held-requests.ts';
@@ -20,12 +19,13 @@ import { type BusyShare, Overload } from './overload.ts';
 import { pageTokens } from './page-tokens.ts';
 import { requestIntake } from './request-intake.ts';
 import type { Identity, Runtime } from './runtime.ts';
+import { serveUnary } from './serve-unary.ts';
 import { cacheService } from './services/cache-service.ts';
-import { healthDefinition, healthService, type Serving, setServing } from './services/health-service.ts';
+import { healthService, type Serving, setServing } from './services/health-service.ts';
 import { parameterService } from './services/parameter-service.ts';
-import { passThrough } from './services/pass-through.ts';
 import { handleReflection, loadDescriptors, reflectionDefinition } from './services/reflection-service.ts';
 import { allowResets } from './transport.ts';
+import type { UnaryMethod } from './unary-call.ts';
 
 export interface RpcServerOptions {
   readonly core: ParamdCore;
@@ -57,29 +57,35 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   setLogVerbosity(logVerbosity.NONE);
   const limits = rpcLimits(options.limits ?? {});
   const { clock } = options;
+  const { observer } = options;
   const open = openCalls(clock, limits.unaryTimeoutMs, limits.stallMs);
+  const connectionOf = connections(clock, burstOf(limits.ratePerConnectionMax));
   const runtime: Runtime = {
     core: options.core,
     clock,
-    observer: options.observer,
+    observer,
     limits,
     tokens: pageTokens(options.secret),
     open,
-    connectionOf: connections(clock, burstOf(limits.ratePerConnectionMax)),
+    deadlines: new Deadlines(clock),
+    held: heldRequests({ limits, open, connectionOf, observer }),
+    connectionOf,
     streams: openStreams(clock),
     overload: new Overload(clock, open, options.busyShare),
     identity: options.identity,
     draining: false,
   };
   const serving: Serving = { is: false, changed: new Set() };
-  const interceptors = [open.interceptor, requestIntake(limits, heldRequests(runtime))];
+  const interceptors = [open.interceptor, requestIntake(limits, runtime.held)];
   const server = new Server({ ...channelOptions(limits), interceptors });
   allowResets(server, limits);
-  addServices(server, runtime, serving);
+  const unary = addServices(server, runtime, serving);
 
   const credentials = options.tls && new ReloadableCredentials(options.tls, limits.prefaceMs);
   const injector = server.createConnectionInjector(credentials ?? ServerCredentials.createInsecure());
-  guardHeaders(server, earlyRefusal(runtime));
+  const refuses = earlyRefusal(runtime);
+  const serves = serveUnary(server, unary, runtime);
+  guardHeaders(server, (stream, headers, raw) => refuses(stream, headers) || serves(stream, headers, raw));
   const sockets = new Set<Socket>();
   const listener = listenerFor(injector, sockets, limits, clock);
   const port = await listening(listener, options.listen);
@@ -113,16 +119,17 @@ function channelOptions(limits: RpcLimits) {
   };
 }
 
-function addServices(server: Server, runtime: Runtime, serving: Serving): void {
-  server.addService(passThrough(ParameterServiceService), parameterService(runtime));
-  server.addService(passThrough(CacheServiceService), cacheService(runtime));
-  server.addService(healthDefinition, healthService(runtime, serving));
+/** @returns the methods that grpc-js does not serve */
+function addServices(server: Server, runtime: Runtime, serving: Serving): UnaryMethod[] {
+  const services = [parameterService(runtime), cacheService(runtime), healthService(runtime, serving)];
+  for (const { definition, streams } of services) server.addService(definition, streams);
   const descriptors = loadDescriptors();
   for (const version of ['v1', 'v1alpha'] as const) {
     const definition = reflectionDefinition(version);
     const path = definition.ServerReflectionInfo!.path;
     server.addService(definition, { ServerReflectionInfo: handleReflection(runtime, path, descriptors) });
   }
+  return services.flatMap(({ unary }) => unary);
 }
 
 /** Bytes of HTTP/2's connection preface: who has not sent so much has said nothing. */
@@ -185,4 +192,5 @@ async function drain(
   await finished;
   overtime.cancel();
   runtime.open.close();
+  runtime.deadlines.close();
 }

@@ -2,6 +2,8 @@ import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Connection } from './connections.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { HeldRequests } from './held-requests.ts';
 import type { RpcLimits } from './limits.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -17,6 +19,8 @@ export interface Runtime {
   readonly limits: RpcLimits;
   readonly tokens: PageTokens;
   readonly open: OpenCalls;
+  readonly deadlines: Deadlines;
+  readonly held: HeldRequests;
   readonly connectionOf: (base: Pick<BaseCall, 'stream'>) => Connection;
   readonly streams: OpenStreams;
   readonly overload: Overload;

@@ -1,12 +1,12 @@
 // All that we take from grpc-js behind its public face, in one place: versions are pinned, and test/rpc/ fails if one of
 // these is gone. Wanted: ending a stream whose client does not read (nothing public does: a status waits behind the
 // data), the connection of a call, the size of its metadata without copying it, a say in what is kept of its
-// request, and the headers before it sees them.
+// request, the headers before it sees them, and that it does not take a connection for idle whose calls it does not see.
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import { constants } from 'node:http2';
-import type { Metadata, Server, ServerDuplexStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
-
+import type { Metadata, Server, ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { RpcLimits } from './limits.ts';
+import type { CallStatus } from './status-table.ts';
 
 type ResetLimits = Pick<
   RpcLimits,
@@ -18,19 +18,22 @@ export interface RequestMessage {
   bytes: Buffer;
 }
 
-export type AnyServerCall = ServerUnaryCall<RequestMessage, Buffer> | ServerWritableStream<RequestMessage, Buffer>;
-
-/** What grpc-js makes for a stream before any handler runs, and gives to interceptors. */
+/** A call on its stream: a UnaryCall, or grpc-js's. */
 export interface BaseCall {
   readonly stream: ServerHttp2Stream;
-  readonly metadata: Metadata;
   /** 'identity' without the header. */
   readonly incomingEncoding: string;
+  /** Ends the call, if it has not ended. */
+  sendStatus(status: CallStatus): void;
+}
+
+/** What grpc-js makes for a stream before any handler runs, and gives to interceptors. */
+export interface GrpcCall extends BaseCall {
+  readonly metadata: Metadata;
   /** Messages that nobody has taken yet. */
   readonly readQueue: { readonly length: number };
   decoder: Decoder;
   decompressMessage(framed: Buffer, encoding: string): Buffer | Promise<Buffer>;
-  sendStatus(status: { code: number; details: string; metadata: Metadata | null }): void;
 }
 
 /** Makes messages of what arrives, each with the five bytes before it. */
@@ -40,16 +43,20 @@ export interface Decoder {
   release(): void;
 }
 
-export function baseCall(call: AnyServerCall | ServerDuplexStream<RequestMessage, Buffer>): BaseCall {
-  return (call as unknown as { call: BaseCall }).call;
+type ServerStream = ServerWritableStream<RequestMessage, Buffer>;
+
+export function baseCall(call: ServerStream | ServerDuplexStream<RequestMessage, Buffer>): GrpcCall {
+  return (call as unknown as { call: GrpcCall }).call;
 }
 
 const NONE = Buffer.alloc(0);
 
 /** Its handler is done with the request: a client that does not take the answer holds no memory, and no room, with it. */
-export function releaseRequest(call: AnyServerCall): void {
+export function releaseRequest(call: ServerStream): void {
+  const { decoder, metadata } = baseCall(call);
   call.request.bytes = NONE;
-  baseCall(call).decoder.release();
+  entriesOf(metadata).clear();
+  decoder.release();
 }
 
 export function sessionOf(base: Pick<BaseCall, 'stream'>): ServerHttp2Session | undefined {
@@ -74,6 +81,23 @@ export function allowResets(server: Server, limits: ResetLimits): void {
   commonServerOptions.maxSessionRejectedStreams = limits.streamsPerConnectionMax;
 }
 
+/**
+ * grpc-js closes connections on which it has seen no stream for so long: here is one that it does not see. Its own way of
+ * counting takes the listener off again, which costs as much as a tenth of a call.
+ */
+export function countStream(server: Server, stream: ServerHttp2Stream): void {
+  const { sessionIdleTimeouts } = server as unknown as { sessionIdleTimeouts: Map<object, IdleTimeout> };
+  const idle = sessionIdleTimeouts.get(stream.session!);
+  if (idle === undefined) return;
+  idle.activeStreams += 1;
+  stream.on('close', idle.onClose);
+}
+
+interface IdleTimeout {
+  activeStreams: number;
+  readonly onClose: () => void;
+}
+
 /** Ends the stream at once, whatever is queued on it. */
 export function closeStream(base: BaseCall): void {
   base.stream.close(constants.NGHTTP2_CANCEL);
@@ -90,10 +114,6 @@ export function metadataBytes(metadata: Metadata): number {
     for (const value of values) bytes += name.length + value.length + 32;
   }
   return bytes;
-}
-
-export function clearMetadata(metadata: Metadata): void {
-  entriesOf(metadata).clear();
 }
 
 function entriesOf(metadata: Metadata): Map<string, (string | Buffer)[]> {

@@ -23,7 +23,7 @@ function subject({
   const told: number[] = [];
   const sendStatus = ({ code }: { code: number }) => told.push(code);
   const stream = { resume: () => {} };
-  const base = { incomingEncoding: encoding, sendStatus, stream, readQueue: Array(waiting) } as unknown as BaseCall;
+  const base = { incomingEncoding: encoding, sendStatus, stream } as unknown as BaseCall;
   const held: HeldRequests = {
     hold: (_request, bytes) => {
       made.heldBytes += bytes;
@@ -34,7 +34,11 @@ function subject({
     },
     refuse: () => undefined,
   };
-  const made = { decoder: new RequestDecoder(base, '/x', isStream, BYTES_MAX, held), told, heldBytes: 0 };
+  const made = {
+    decoder: new RequestDecoder(base, '/x', BYTES_MAX, held, isStream ? Array(waiting) : undefined),
+    told,
+    heldBytes: 0,
+  };
   return made;
 }
 

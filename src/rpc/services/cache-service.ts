@@ -1,4 +1,3 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Duration } from '../../../gen/google/protobuf/duration.ts';
 import {
   CacheServiceService,
@@ -12,11 +11,12 @@ import type { Status, TierStatus, WarmRequest } from '../../core/api.ts';
 import { ParamdError } from '../../model/errors.ts';
 import type { BusState } from '../../ports/bus.ts';
 import { handleStream, type Stream } from '../handle-stream.ts';
-import { type Answer, handleUnary } from '../handle-unary.ts';
 import { decodeRequest, requestType } from '../requests/decode-request.ts';
 import { warmRequestOf } from '../requests/read-requests.ts';
 import { WIRE_TIERS } from '../responses/freshness.ts';
 import type { Runtime } from '../runtime.ts';
+import type { Answer } from '../unary-call.ts';
+import { passThrough, type Service } from './service.ts';
 
 const GET_STATS = requestType('parameter.v1.GetStatsRequest', GetStatsRequest, 'ignored');
 
@@ -27,10 +27,12 @@ const BUS_STATES: Readonly<Record<BusState, WireBusState>> = {
 };
 
 /** parameter.v1.CacheService, for operators. */
-export function cacheService(runtime: Runtime): UntypedServiceImplementation {
+export function cacheService(runtime: Runtime): Service {
+  const service = CacheServiceService;
   return {
-    getStats: handleUnary(runtime, CacheServiceService.getStats.path, getStats(runtime)),
-    warmCache: handleStream(runtime, CacheServiceService.warmCache.path, warmRequestOf, warmCache(runtime)),
+    unary: [{ path: service.getStats.path, answer: getStats(runtime), admission: 'limited' }],
+    definition: passThrough({ warmCache: service.warmCache }),
+    streams: { warmCache: handleStream(runtime, service.warmCache.path, warmRequestOf, warmCache(runtime)) },
   };
 }
 

@@ -2,14 +2,12 @@
 // no bound on what a client that does not read costs; here it is a stream as all others.
 
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
-import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { status as Code } from '@grpc/grpc-js';
 import { invalidField } from '../findings.ts';
 import { handleStream, type Stream } from '../handle-stream.ts';
-import { handleUnary } from '../handle-unary.ts';
 import type { Runtime } from '../runtime.ts';
 import { CallStatusError } from '../status-table.ts';
-import { definitionOf } from './pass-through.ts';
+import { definitionOf, type Service } from './service.ts';
 
 const NAME = 'grpc.health.v1.Health';
 /** The process as a whole, and its services. They serve together. */
@@ -17,12 +15,6 @@ const SERVICES = ['', 'parameter.v1.ParameterService', 'parameter.v1.CacheServic
 const SERVING = 1;
 const NOT_SERVING = 2;
 const SERVICE_UNKNOWN = 3;
-
-export const healthDefinition: ServiceDefinition = definitionOf(NAME, {
-  Check: 'unary',
-  List: 'unary',
-  Watch: 'stream',
-});
 
 /** Who wants to know whether this replica serves. */
 export interface Serving {
@@ -36,7 +28,7 @@ export function setServing(serving: Serving, is: boolean): void {
   for (const tell of [...serving.changed]) tell();
 }
 
-export function healthService(runtime: Runtime, serving: Serving): UntypedServiceImplementation {
+export function healthService(runtime: Runtime, serving: Serving): Service {
   const statusOfService = (isKnown: boolean): number =>
     isKnown ? (serving.is ? SERVING : NOT_SERVING) : SERVICE_UNKNOWN;
 
@@ -70,9 +62,12 @@ export function healthService(runtime: Runtime, serving: Serving): UntypedServic
   };
 
   return {
-    Check: handleUnary(runtime, `/${NAME}/Check`, check, 'always'),
-    List: handleUnary(runtime, `/${NAME}/List`, list, 'always'),
-    Watch: handleStream(runtime, `/${NAME}/Watch`, isKnownService, watch, 'always'),
+    unary: [
+      { path: `/${NAME}/Check`, answer: check, admission: 'always' },
+      { path: `/${NAME}/List`, answer: list, admission: 'always' },
+    ],
+    definition: definitionOf(NAME, { Watch: 'stream' }),
+    streams: { Watch: handleStream(runtime, `/${NAME}/Watch`, isKnownService, watch, 'always') },
   };
 }
 

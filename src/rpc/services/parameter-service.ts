@@ -1,27 +1,30 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { ParameterServiceService } from '../../../gen/parameter/v1/parameter_service.ts';
 import type { WatchSpec } from '../../core/api.ts';
 import { ParamdError } from '../../model/errors.ts';
 import { handleStream, type Stream } from '../handle-stream.ts';
-import { type Answer, handleUnary } from '../handle-unary.ts';
 import { batchGetRequestOf, getRequestOf, listRequestOf, watchSpecOf } from '../requests/read-requests.ts';
 import { commitWriteOf, deleteWriteOf, setWriteOf } from '../requests/write-requests.ts';
 import { batchGetResponse, getResponse, listResponse } from '../responses/read-responses.ts';
 import { watchEncoders } from '../responses/watch-responses.ts';
 import { commitResponse, deleteResponse, setResponse } from '../responses/write-responses.ts';
 import type { Runtime } from '../runtime.ts';
+import type { Answer } from '../unary-call.ts';
+import { passThrough, type Service } from './service.ts';
 
 /** parameter.v1.ParameterService: each RPC reads its request, calls the core, and writes the response. */
-export function parameterService(runtime: Runtime): UntypedServiceImplementation {
+export function parameterService(runtime: Runtime): Service {
   const service = ParameterServiceService;
   return {
-    getParameter: handleUnary(runtime, service.getParameter.path, getParameter(runtime), 'read'),
-    batchGetParameters: handleUnary(runtime, service.batchGetParameters.path, batchGetParameters(runtime), 'read'),
-    listParameters: handleUnary(runtime, service.listParameters.path, listParameters(runtime), 'read'),
-    setParameter: handleUnary(runtime, service.setParameter.path, setParameter(runtime)),
-    deleteParameter: handleUnary(runtime, service.deleteParameter.path, deleteParameter(runtime)),
-    commit: handleUnary(runtime, service.commit.path, commit(runtime)),
-    watch: handleStream(runtime, service.watch.path, watchSpecOf, watch(runtime)),
+    unary: [
+      { path: service.getParameter.path, answer: getParameter(runtime), admission: 'read' },
+      { path: service.batchGetParameters.path, answer: batchGetParameters(runtime), admission: 'read' },
+      { path: service.listParameters.path, answer: listParameters(runtime), admission: 'read' },
+      { path: service.setParameter.path, answer: setParameter(runtime), admission: 'limited' },
+      { path: service.deleteParameter.path, answer: deleteParameter(runtime), admission: 'limited' },
+      { path: service.commit.path, answer: commit(runtime), admission: 'limited' },
+    ],
+    definition: passThrough({ watch: service.watch }),
+    streams: { watch: handleStream(runtime, service.watch.path, watchSpecOf, watch(runtime)) },
   };
 }
 

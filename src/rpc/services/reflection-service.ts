@@ -11,7 +11,7 @@ import type { Runtime } from '../runtime.ts';
 import { type CallStatus, plainStatus, statusName, statusOf } from '../status-table.ts';
 import { baseCall, closeStream, type RequestMessage } from '../transport.ts';
 import { healthDescriptor } from './health-descriptor.ts';
-import { definitionOf } from './pass-through.ts';
+import { definitionOf } from './service.ts';
 
 /** What a client can ask about the server's services. */
 export interface Descriptors {
