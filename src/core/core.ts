@@ -60,7 +60,7 @@ export const CORE_LIMITS: CoreLimits = {
   stalenessMs: 500,
   pollIntervalMs: 100,
   idlePollIntervalMs: 1000,
-  nearCachePolicy: 'lru',
+  nearCachePolicy: 'w-tinylfu',
   nearCacheEntriesMax: 100_000,
   nearCacheBytesMax: 64 << 20,
   changeSlots: 1 << 20,

@@ -1,6 +1,7 @@
 import { MemoryBus, MemoryChannel } from '../../src/adapters/memory/bus.ts';
 import { MemorySharedCache, MemoryValkey } from '../../src/adapters/memory/shared-cache.ts';
 import { VirtualClock } from '../../src/adapters/memory/virtual-clock.ts';
+import { NEAR_CACHE_POLICIES, type NearCachePolicy } from '../../src/core/cache/near-cache.ts';
 import { CORE_LIMITS, type CoreLimits, type RunningCore, startCore } from '../../src/core/core.ts';
 import { StoreError } from '../../src/ports/store.ts';
 import { parameterCodec } from '../../src/rpc/parameter-codec.ts';
@@ -42,6 +43,7 @@ export interface FleetOptions {
 /** How long a replica waits for the store. */
 export const STORE_PATIENCES_MS = [250, 700, 1500];
 const STALENESSES_MS = [150, 500, 500];
+const NEAR_CACHE_POLICY_NAMES = Object.keys(NEAR_CACHE_POLICIES) as NearCachePolicy[];
 
 /** Replicas on one store, one Valkey and one bus, on virtual time, each a process that can stop or die at any moment. */
 export class Fleet {
@@ -183,6 +185,7 @@ function anyLimits(chance: Chance): CoreLimits {
     stalenessMs: chance.pick(STALENESSES_MS),
     pollIntervalMs: chance.pick([40, 100, 100]),
     idlePollIntervalMs: chance.pick([150, 1000]),
+    nearCachePolicy: chance.pick(NEAR_CACHE_POLICY_NAMES),
     nearCacheEntriesMax: chance.pick([3, 1000, 1000]),
     changeSlots: chance.pick([4, 64, 1024]),
     loadsConcurrentMax: chance.pick([1, 8]),
