@@ -1,17 +1,21 @@
 // A PostgreSQL and a Valkey for one run of the demo or a benchmark, in a temporary folder that goes when the run ends.
 // A run that was killed cannot tidy up: the next one finds its folder, which nobody holds any more, and does it.
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EmbeddedServer, LogLine } from '../embedded/embedded-server.ts';
 import { lockFolder } from '../embedded/folder-lock.ts';
 import { startEmbeddedPostgres, stopOrphanedPostgres } from '../embedded/postgres.ts';
-import { startEmbeddedValkey, stopOrphanedValkey } from '../embedded/valkey.ts';
+import { stopProcess } from '../embedded/process.ts';
+import { rememberedProcess } from '../embedded/remembered-process.ts';
+import { startEmbeddedValkey } from '../embedded/valkey.ts';
 
 export interface ThrowawayServers {
   readonly postgres: EmbeddedServer;
   /** Undefined: it cannot be had here. */
   readonly valkey: EmbeddedServer | undefined;
+  /** For one more server: if the run is killed, the next one ends the process that is remembered there as `process`. */
+  folderOf(server: string): string;
   /** SIGKILL, as when its machine fails. */
   killValkey(): Promise<void>;
   /** After killValkey, on the same port, empty. */
@@ -63,6 +67,11 @@ export async function startThrowawayServers({ valkeyPackage, log }: ThrowawayOpt
   return {
     postgres: running.postgres,
     valkey: running.valkey,
+    folderOf(server) {
+      const own = join(folder, server);
+      mkdirSync(own, { recursive: true });
+      return own;
+    },
     async killValkey() {
       if (running.valkey === undefined) return;
       process.kill(running.valkey.pid, 'SIGKILL');
@@ -78,14 +87,17 @@ export async function startThrowawayServers({ valkeyPackage, log }: ThrowawayOpt
   };
 }
 
-async function sweepKilledRuns(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((name) => name.startsWith(PREFIX))) {
-    const folder = join(tmpdir(), name);
+export async function sweepKilledRuns(within = tmpdir(), newRunMs = NEW_RUN_MS): Promise<void> {
+  for (const name of readdirSync(within).filter((name) => name.startsWith(PREFIX))) {
+    const folder = join(within, name);
     try {
-      if (Date.now() - statSync(folder).birthtimeMs < NEW_RUN_MS) continue;
+      if (Date.now() - statSync(folder).birthtimeMs < newRunMs) continue;
       const held = lockFolder(folder);
       await stopOrphanedPostgres(join(folder, 'postgres'), () => {});
-      await stopOrphanedValkey(join(folder, 'valkey'), () => {});
+      for (const server of readdirSync(folder)) {
+        const orphan = rememberedProcess(join(folder, server, 'process'));
+        if (orphan !== undefined) await stopProcess(orphan, [{ signal: 'SIGTERM', waitMs: 3000 }]);
+      }
       rmSync(folder, { recursive: true, force: true });
       held.release();
     } catch {

@@ -1,10 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { childIsReady, startChild } from '../../embedded/child.ts';
 import { freePort } from '../../embedded/free-port.ts';
 import { stopProcess } from '../../embedded/process.ts';
+import { rememberProcess } from '../../embedded/remembered-process.ts';
 import { openServerLog } from '../../embedded/server-log.ts';
 import { type BenchServer, observed } from '../bench-server.ts';
 import { etcdDialect } from '../load/etcd-dialect.ts';
@@ -34,9 +33,8 @@ export function findEtcd(env: NodeJS.ProcessEnv): { readonly program: string; re
   throw new Error(`PARAMD_BENCH_ETCD: ${env.PARAMD_BENCH_ETCD} is no etcd that runs`);
 }
 
-/** One member in a temporary folder, durable as it comes. */
-export async function startEtcd(program: string): Promise<BenchServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'paramd-bench-etcd-'));
+/** One member, durable as it comes. */
+export async function startEtcd(program: string, folder: string): Promise<BenchServer> {
   const [client, peer] = [await freePort(), await freePort()];
   const [clientUrl, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
   const log = openServerLog(join(folder, 'etcd.log'));
@@ -51,11 +49,9 @@ export async function startEtcd(program: string): Promise<BenchServer> {
     output: log.handle,
   });
   log.close();
+  rememberProcess(join(folder, 'process'), child);
   const target = `127.0.0.1:${client}`;
-  const stop = async () => {
-    await stopProcess(child, [{ signal: 'SIGTERM', waitMs: 5000 }]);
-    rmSync(folder, { recursive: true, force: true });
-  };
+  const stop = () => stopProcess(child, [{ signal: 'SIGTERM', waitMs: 5000 }]);
   if (!(await childIsReady(child, () => answers(target), READY_MS_MAX))) {
     const complaint = log.tail();
     await stop();

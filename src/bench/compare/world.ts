@@ -77,7 +77,7 @@ export async function withWorld<T>(settings: WorldSettings, action: (world: Worl
         closedAtEnd(startBenchServer({ kind: 'echo', responses: await recorded(replica, key) })),
       async etcd(keys) {
         if (etcd === undefined) return undefined;
-        const server = await closedAtEnd(startEtcd(etcd));
+        const server = await closedAtEnd(startEtcd(etcd, servers.folderOf('etcd')));
         await fillEtcd(server.target, keys);
         return server;
       },
