@@ -101,6 +101,7 @@ export async function startReplica({ config, version, signal }: ReplicaOptions):
       core,
       clock: systemClock,
       observer,
+      telemetry,
       listen: config.listen,
       tls,
       limits: rpcLimits(config),

@@ -32,6 +32,7 @@ export const COUNTERS = {
   write_retries: 'Batches sent again',
   watch_overflows: 'Watches that fell behind and read the log again',
   watch_events: 'Events handed to watches',
+  watch_encodes: 'Events encoded for watches, each once for all that it concerns',
   job_runs: 'Runs of jobs begun',
   job_failures: 'Runs of jobs that failed',
   audit_sampled: 'Cached entries compared with the store',

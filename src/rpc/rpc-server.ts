@@ -5,6 +5,7 @@ import { type ConnectionInjector, logVerbosity, Server, ServerCredentials, setLo
 import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
 import { burstOf } from './admission.ts';
 import { connections } from './connections.ts';
 import { ReloadableCredentials, type TlsFiles } from './credentials.ts';
@@ -31,6 +32,7 @@ export interface RpcServerOptions {
   readonly core: ParamdCore;
   readonly clock: Clock;
   readonly observer: CallObserver;
+  readonly telemetry: Pick<Telemetry, 'add'>;
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls?: TlsFiles | undefined;
   readonly limits?: Partial<RpcLimits>;
@@ -64,6 +66,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     core: options.core,
     clock,
     observer,
+    telemetry: options.telemetry,
     limits,
     tokens: pageTokens(options.secret),
     open,

@@ -1,6 +1,7 @@
 import type { ParamdCore } from '../core/api.ts';
 import type { CallObserver } from '../ports/call-observer.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
 import type { Connection } from './connections.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { HeldRequests } from './held-requests.ts';
@@ -16,6 +17,7 @@ export interface Runtime {
   readonly core: ParamdCore;
   readonly clock: Clock;
   readonly observer: CallObserver;
+  readonly telemetry: Pick<Telemetry, 'add'>;
   readonly limits: RpcLimits;
   readonly tokens: PageTokens;
   readonly open: OpenCalls;

@@ -38,6 +38,7 @@ export async function startRealServer(
     core,
     clock: systemClock,
     observer: { started: () => () => {} },
+    telemetry,
     listen: { host: '127.0.0.1', port: 0 },
     tls,
     secret: (await store.installation()).secret,

@@ -33,6 +33,7 @@ export async function startFixture(
     core,
     clock: realClock,
     observer: { started: (method) => (outcome) => outcomes.push({ method, ...outcome }) },
+    telemetry: { add: () => {} },
     listen: { host: '127.0.0.1', port: 0 },
     secret: Buffer.alloc(32, 7),
     identity: { replicaId: 'replica-1', version: '1.2.3', startedAtMs: realClock.monotonicMs() - 5000 },

@@ -224,15 +224,19 @@ describe('Watch', () => {
 
 describe('watch encoders', () => {
   it('encode a group of events once, for all who get it', () => {
-    const { withoutPrevious } = watchEncoders();
+    let encoded = 0;
+    const { withoutPrevious } = watchEncoders(() => encoded++);
     const group = [put(8n), put(8n)];
     const [one] = withoutPrevious({ kind: 'changes', revision: 8n, groups: [group] });
     const [other] = withoutPrevious({ kind: 'changes', revision: 8n, groups: [group] });
     expect(one).to.equal(other);
+    expect([...withoutPrevious({ kind: 'changes', revision: 8n, groups: [[group[1]!]] })]).to.have.length(1);
+    expect([...withoutPrevious({ kind: 'changes', revision: 9n, groups: [group, [put(9n)]] })]).to.have.length(1);
+    expect(encoded).to.equal(3);
   });
 
   it('keep views apart', () => {
-    const { withPrevious, withoutPrevious } = watchEncoders();
+    const { withPrevious, withoutPrevious } = watchEncoders(() => {});
     const group = [put(8n, { previous: aParameter() })];
     const [one] = withPrevious({ kind: 'changes', revision: 8n, groups: [group] });
     const [other] = withoutPrevious({ kind: 'changes', revision: 8n, groups: [group] });
@@ -240,7 +244,7 @@ describe('watch encoders', () => {
   });
 
   it('never pass the size of a response with whole commits', () => {
-    const { withoutPrevious } = watchEncoders();
+    const { withoutPrevious } = watchEncoders(() => {});
     const groups = Array.from({ length: 9 }, (_, index) => [putLarge(BigInt(index)), putLarge(BigInt(index))]);
     for (const response of withoutPrevious({ kind: 'changes', revision: 9n, groups })) {
       expect(response.length).to.be.at.most(RESPONSE_BYTES_MAX);

@@ -22,20 +22,28 @@ const TYPES = { put: 1, delete: 2 } as const;
 
 export type WatchEncoder = (batch: WatchBatch) => Iterable<Buffer>;
 
-/** Encoders with and without `previous`, each with its own memory. Share them among all watches. */
-export function watchEncoders(): { readonly withPrevious: WatchEncoder; readonly withoutPrevious: WatchEncoder } {
-  return { withPrevious: watchEncoder(true), withoutPrevious: watchEncoder(false) };
+/**
+ * Encoders with and without `previous`, each with its own memory. Share them among all watches.
+ * @param encoded told of every event that had to be encoded
+ */
+export function watchEncoders(encoded: () => void): Readonly<Record<'withPrevious' | 'withoutPrevious', WatchEncoder>> {
+  return { withPrevious: watchEncoder(true, encoded), withoutPrevious: watchEncoder(false, encoded) };
 }
 
-function watchEncoder(withPrevious: boolean): WatchEncoder {
+function watchEncoder(withPrevious: boolean, encoded: () => void): WatchEncoder {
   const groupResponses = new WeakMap<readonly Event[], Buffer>();
   const encodedEvents = new WeakMap<Event, Buffer>();
+
+  const encode = (event: Event): Buffer => {
+    encoded();
+    return encodeEvent(event, withPrevious);
+  };
 
   /** A response of one whole revision. */
   const groupResponse = (group: readonly Event[]): Buffer => {
     const known = groupResponses.get(group);
     if (known !== undefined) return known;
-    const parts = group.map((event) => encodedEvents.get(event) ?? encodeEvent(event, withPrevious));
+    const parts = group.map((event) => encodedEvents.get(event) ?? encode(event));
     const response = responseOf(parts, lastRevision(group), Kind.KIND_CHANGES);
     groupResponses.set(group, response);
     let at = 0;

@@ -64,8 +64,8 @@ function commit({ core }: Runtime): Answer {
   return async (request, call) => commitResponse(await core.write(commitWriteOf(request, call.caller), call));
 }
 
-function watch({ core, limits }: Runtime): Stream<WatchSpec> {
-  const { withPrevious, withoutPrevious } = watchEncoders();
+function watch({ core, limits, telemetry }: Runtime): Stream<WatchSpec> {
+  const { withPrevious, withoutPrevious } = watchEncoders(() => telemetry.add('watch_encodes'));
   return async (spec, call, send) => {
     if (call.connection.watches >= limits.watchesPerConnectionMax) {
       throw tooManyWatches('watches_per_connection', limits.watchesPerConnectionMax);
