@@ -10,6 +10,8 @@ export interface BenchServer {
   cpuMs(): number | undefined;
   /** What it holds of the machine's memory; undefined where the system does not tell. */
   residentBytes(): number | undefined;
+  /** Of those that it tells Prometheus. @throws Error if there is none of that name */
+  metric(name: string): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -37,9 +39,10 @@ export async function startBenchServer(order: ServerOrder, settings: ServerSetti
   child.send(order);
   const ready = (await Promise.race([once(child, 'message'), ended.then(() => [undefined])]))[0];
   if (ready === undefined) throw new Error(`a server of the benchmark did not start (exit code ${child.exitCode})`);
+  const { port, httpPort } = ready as ServerReady;
   return {
-    target: `127.0.0.1:${(ready as ServerReady).port}`,
-    ...observed(child.pid!),
+    target: `127.0.0.1:${port}`,
+    ...observed(child.pid!, `127.0.0.1:${httpPort ?? port}`),
     stop: async () => {
       if (child.connected) child.disconnect();
       await ended;
@@ -47,9 +50,20 @@ export async function startBenchServer(order: ServerOrder, settings: ServerSetti
   };
 }
 
-/** What the system tells of a process. */
-export function observed(pid: number): Pick<BenchServer, 'cpuMs' | 'residentBytes'> {
-  return { cpuMs: () => cpuMsOf(pid), residentBytes: () => residentBytesOf(pid) };
+/** What the system tells of a process, and it of itself over HTTP. */
+export function observed(pid: number, http: string): Pick<BenchServer, 'cpuMs' | 'residentBytes' | 'metric'> {
+  return {
+    cpuMs: () => cpuMsOf(pid),
+    residentBytes: () => residentBytesOf(pid),
+    metric: (name) => metricOf(http, name),
+  };
+}
+
+async function metricOf(http: string, name: string): Promise<number> {
+  const metrics = await (await fetch(`http://${http}/metrics`)).text();
+  const [, value] = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(metrics) ?? [];
+  if (value === undefined) throw new Error(`a server of the benchmark has no ${name}`);
+  return Number(value);
 }
 
 function residentBytesOf(pid: number): number | undefined {

@@ -4,6 +4,7 @@ import { commit } from './comparisons/commit.ts';
 import { fanout } from './comparisons/fanout.ts';
 import { get } from './comparisons/get.ts';
 import { list } from './comparisons/list.ts';
+import { memory } from './comparisons/memory.ts';
 import { mixed } from './comparisons/mixed.ts';
 import { resume } from './comparisons/resume.ts';
 import { rising } from './comparisons/rising.ts';
@@ -35,6 +36,7 @@ export const COMPARISONS: readonly Comparison[] = [
   resume,
   stampede,
   size,
+  memory,
   watchers,
   two,
   rising,

@@ -11,19 +11,22 @@ export type ServerOrder =
 
 export interface ServerReady {
   readonly port: number;
+  /** Where it tells Prometheus of itself; an echo does not. */
+  readonly httpPort?: number;
 }
 
 process.once('message', async (order: ServerOrder) => {
-  const { port, stop } = order.kind === 'replica' ? await replica(order.env) : await echo(order.responses);
+  const { stop, ...ready } = order.kind === 'replica' ? await replica(order.env) : await echo(order.responses);
   process.once('disconnect', () => void stop().then(() => process.exit(0)));
-  process.send?.({ port } satisfies ServerReady);
+  process.send?.(ready satisfies ServerReady);
 });
 // Ctrl-C reaches every process of the terminal; the parent decides when this one ends.
 process.on('SIGINT', () => {});
 
 async function replica(env: Readonly<Record<string, string>>) {
-  const { port, stop } = await startReplica({ config: loadConfig(env, { embeddedAllowed: false }), version: 'bench' });
-  return { port, stop };
+  const config = loadConfig(env, { embeddedAllowed: false });
+  const { port, httpPort, stop } = await startReplica({ config, version: 'bench' });
+  return { port, httpPort, stop };
 }
 
 async function echo(responses: Readonly<Record<string, string>>) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -8,6 +8,7 @@ import type { Comparison } from '../../src/bench/compare/comparison.ts';
 import { allowedCores } from '../../src/bench/compare/cores.ts';
 import type { Compared } from '../../src/bench/compare/run-comparison.ts';
 import { goalText, verdictOf } from '../../src/bench/compare/verdict.ts';
+import { COMPARISONS } from '../../src/bench/comparisons.ts';
 import { performancePage } from '../../src/bench/page/performance-page.ts';
 
 const GOAL = {
@@ -37,12 +38,14 @@ describe('a verdict', () => {
   it('is about the figure itself where there is nothing to compare it with', () => {
     const goal = { title: 'a', of: GOAL.of, atMost: 3, unit: 'ms' };
     expect(goalText(goal)).to.equal('≤ 3 ms');
+    expect(goalText({ ...goal, atLeast: 1000 })).to.equal('1,000 to 3 ms');
     expect(verdictOf(goal, { a: at(1, 5, 2) }).result).to.deep.equal({ median: 2, min: 1, max: 5, met: true });
   });
 
   it('is not there without one of the series', () => {
     expect(verdictOf(GOAL, { a: at(1), b: at(1) }).result).to.equal(undefined);
     expect(verdictOf(GOAL, { a: at(1), b: at(1), c: [] }).result).to.equal(undefined);
+    expect(verdictOf(GOAL, { a: at(1), b: at(1), c: [{ p99Ms: 1 }] }).result).to.equal(undefined);
   });
 });
 
@@ -105,6 +108,28 @@ describe('the page of the figures', () => {
   it('says what was not measured', () => {
     const page = performancePage('{{facts}}\n{{goals}}\n{{a}}\n{{b}}\n', [both[0]!], known);
     expect(page).to.include('### About a\n\n`a`: not measured yet.\n');
+  });
+
+  it('shows each goal with its table as well, be it measured or not', () => {
+    const goals = [
+      { title: 'calls', of: { series: 'paramd', figure: 'perSecond' }, atLeast: 2, unit: 'calls/s' },
+      { title: 'latency', of: { series: 'paramd', figure: 'p50Ms' }, atMost: 3, unit: 'ms' },
+    ];
+    const [a, b] = known.map((one) => ({ ...one, goals }));
+    const page = performancePage('{{facts}}\n{{goals}}\nFirst\n{{a}}\nSecond\n{{b}}\n', [both[0]!], [a!, b!]);
+    const [summary, ofA, ofB] = page.split(/First|Second/);
+    expect(summary)
+      .to.match(/a: calls .*not measured/)
+      .and.match(/b: calls .*\*\*missed\*\*/);
+    expect(ofA).to.include('not measured yet');
+    expect(ofB)
+      .to.match(/calls .*≥ 2 calls\/s.*\*\*missed\*\*/)
+      .and.match(/latency .*not measured/);
+  });
+
+  it('has words on what limits each figure', () => {
+    const template = readFileSync('src/bench/page/performance.template.md', 'utf8');
+    for (const { name } of COMPARISONS) expect(template).to.match(new RegExp(`{{${name}}}\n\n\\*\\*What limits it\\.`));
   });
 
   it('is not made with a result that has no place, nor a place for what is unknown', () => {

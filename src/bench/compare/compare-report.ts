@@ -27,10 +27,9 @@ export function factLines(facts: Facts): string[] {
 
 /** What all have in common, and by the name of each what only it has: they need not be of one run. */
 export function apart(comparisons: readonly Compared[]): { shared: Facts; own: Readonly<Record<string, Facts>> } {
-  const names = Object.keys(comparisons[0]?.facts ?? {});
   const isShared = (name: string) => comparisons.every(({ facts }) => facts[name] === comparisons[0]!.facts[name]);
   const only = (facts: Facts, wanted: boolean) =>
-    Object.fromEntries(Object.entries(facts).filter(([name]) => names.includes(name) && isShared(name) === wanted));
+    Object.fromEntries(Object.entries(facts).filter(([name]) => isShared(name) === wanted));
   return {
     shared: only(comparisons[0]?.facts ?? {}, true),
     own: Object.fromEntries(comparisons.map(({ name, facts }) => [name, only(facts, false)])),

@@ -33,7 +33,7 @@ export interface Column {
   readonly text: (value: number) => string;
 }
 
-/** The median over all rounds of a figure, or of its ratio to the sum of others of the same round, within a bound. */
+/** The median over all rounds of a figure, or of its ratio to the sum of others of the same round, within its bounds. */
 export interface Goal {
   readonly title: string;
   readonly of: Term;

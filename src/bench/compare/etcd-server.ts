@@ -14,6 +14,7 @@ import type { Keys } from '../load/load-order.ts';
 const READY_MS_MAX = 20_000;
 /** Of one transaction, as etcd comes. */
 const OPERATIONS_MAX = 128;
+const PUTS_IN_FLIGHT = 128;
 /** Its own bound for the database would end a long run. */
 const QUOTA_BYTES = 8 * 2 ** 30;
 
@@ -57,7 +58,7 @@ export async function startEtcd(program: string, folder: string): Promise<BenchS
     await stop();
     throw new Error(`${program} does not start (${child.ending() ?? 'no answer'}): ${complaint}`);
   }
-  return { target, ...observed(child.pid), stop };
+  return { target, ...observed(child.pid, target), stop };
 }
 
 /** Writes every key once. */
@@ -70,6 +71,27 @@ export async function fillEtcd(target: string, keys: Keys): Promise<void> {
     check(await connection.call(path, request));
   }
   connection.close();
+}
+
+/** So many revisions more, each a put of one of these keys. @returns the first of them */
+export async function etcdLog(target: string, keys: Keys, revisions: number, signal: AbortSignal): Promise<number> {
+  const connection = new GrpcConnection(target);
+  let next = 0;
+  const put = async () => {
+    const { path, request, check } = etcdDialect.write(keyAt(keys, next % keys.count), textAt(next));
+    next++;
+    return check(await connection.call(path, request)).revision!;
+  };
+  const putter = async () => {
+    while (next < revisions) {
+      signal.throwIfAborted();
+      await put();
+    }
+  };
+  const first = await put();
+  await Promise.all(Array.from({ length: PUTS_IN_FLIGHT }, putter));
+  connection.close();
+  return first;
 }
 
 async function answers(target: string): Promise<boolean> {

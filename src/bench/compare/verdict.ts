@@ -8,7 +8,7 @@ export interface Verdict {
   readonly title: string;
   /** "≥ 1 ×" */
   readonly goal: string;
-  /** Undefined: one of the series was not there. */
+  /** Undefined: one of the series, or of its figures, was not there. */
   readonly result: Result | undefined;
 }
 
@@ -24,7 +24,9 @@ export function verdictOf(goal: Goal, rounds: Rounds): Verdict {
   const { title, of, against, atLeast, atMost } = goal;
   const terms = [of, ...(against ?? [])];
   const told = { title, goal: goalText(goal) };
-  if (terms.some(({ series }) => (rounds[series]?.length ?? 0) === 0)) return { ...told, result: undefined };
+  if (terms.some(({ series, figure }) => rounds[series]?.[0]?.[figure] === undefined)) {
+    return { ...told, result: undefined };
+  }
   const count = Math.min(...terms.map(({ series }) => rounds[series]!.length));
   const values = Array.from({ length: count }, (_, round) => {
     const value = figureOf(rounds, of, round);
@@ -36,14 +38,13 @@ export function verdictOf(goal: Goal, rounds: Rounds): Verdict {
 }
 
 export function goalText({ atLeast, atMost, against, unit }: Goal): string {
-  const [sign, bound] = atLeast === undefined ? ['≤', atMost!] : ['≥', atLeast];
-  return `${sign} ${bound.toLocaleString('en')}${against === undefined ? (unit === undefined ? '' : ` ${unit}`) : ' ×'}`;
+  const [least, most] = [atLeast?.toLocaleString('en'), atMost?.toLocaleString('en')];
+  const bounds = least === undefined ? `≤ ${most}` : most === undefined ? `≥ ${least}` : `${least} to ${most}`;
+  return `${bounds}${against === undefined ? (unit === undefined ? '' : ` ${unit}`) : ' ×'}`;
 }
 
 function figureOf(rounds: Rounds, { series, figure }: Term, round: number): number {
-  const value = rounds[series]![round]![figure];
-  if (value === undefined) throw new Error(`${series} has no ${figure}`);
-  return value;
+  return rounds[series]![round]![figure]!;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -33,14 +33,20 @@ export const get: Comparison = {
     await warm(replica, KEYS);
     const floor = await world.floor(replica, keyAt(KEYS, 0));
     const etcd = await world.etcd(KEYS);
-    const run = (seconds: number) => ({ kind: 'closed', inFlight: IN_FLIGHT, seconds }) as const;
     const paramd: CallsOrder = { ...LOAD, dialect: 'paramd', targets: [replica.target] };
-    return [
-      await world.series('paramd', paramd, run, { server: replica, tier: 'near cache' }),
-      ...(await ifThere(etcd, (server) =>
-        world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [server.target] }, run, { server }),
-      )),
-      await world.series('floor', { ...paramd, targets: [floor.target] }, run, { server: floor, repeats: true }),
-    ];
+    const series = async (suffix: string, inFlight: number) => {
+      const run = (seconds: number) => ({ kind: 'closed', inFlight, seconds }) as const;
+      return [
+        await world.series(`paramd${suffix}`, paramd, run, { server: replica, tier: 'near cache' }),
+        ...(await ifThere(etcd, (server) =>
+          world.series(`etcd${suffix}`, { ...LOAD, dialect: 'etcd', targets: [server.target] }, run, { server }),
+        )),
+        await world.series(`floor${suffix}`, { ...paramd, targets: [floor.target] }, run, {
+          server: floor,
+          repeats: true,
+        }),
+      ];
+    };
+    return [...(await series('', IN_FLIGHT)), ...(await series(', one in flight', 1))];
   },
 };

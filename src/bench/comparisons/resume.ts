@@ -1,11 +1,19 @@
+import type { BenchServer } from '../bench-server.ts';
 import { longLog } from '../compare/bulk-contents.ts';
 import type { Comparison, Series } from '../compare/comparison.ts';
+import { etcdLog } from '../compare/etcd-server.ts';
+import type { ResumeOrder } from '../load/load-order.ts';
 import { CALL_COLUMNS, mebibytes } from './call-columns.ts';
+import { ifThere } from './if-there.ts';
 
 const REVISIONS = 1_000_000;
-/** Of the replica, while it reads the log for the watch. */
+/** etcd pauses after every thousand: a million would take it minutes, every round. */
+const BESIDE_ETCD_MAX = 100_000;
+const KEYS = { prefix: 'bench:', count: 10_000 };
+/** Of the server, while it reads the log for the watch. */
 const MEMORY_POLL_MS = 50;
-const RESIDENT_BYTES_MAX = 256 * 2 ** 20;
+/** For a replica: far less than a million events take. */
+const GROWN_BYTES_MAX = 256 * 2 ** 20;
 
 export const resume: Comparison = {
   name: 'resume',
@@ -18,39 +26,60 @@ export const resume: Comparison = {
       unit: 'events/s',
     },
     {
-      title: 'what the replica holds of memory beyond the start, at most',
+      title: 'memory of the replica beyond that of its start, at most',
       of: { series: 'paramd', figure: 'grownMiB' },
-      atMost: RESIDENT_BYTES_MAX / 2 ** 20,
+      atMost: GROWN_BYTES_MAX / 2 ** 20,
       unit: 'MiB',
     },
   ],
   columns: [...CALL_COLUMNS.filter(({ figure }) => !/^p\d/.test(figure)), mebibytes('grownMiB', 'memory grown by')],
-  rounds: 5,
   async open(world) {
     const events = Math.ceil(REVISIONS * world.scale);
-    const fromRevision = await longLog(world, events);
+    const besideEtcd = Math.min(events, BESIDE_ETCD_MAX);
+    const first = await longLog(world, events);
     const replica = await world.replica({ PARAMD_JOBS: 'off' });
-    const startBytes = replica.residentBytes() ?? Number.NaN;
-    const order = { kind: 'resume', dialect: 'paramd', target: replica.target, prefix: 'bench:' } as const;
+    const etcd = await world.etcd({ ...KEYS, count: 1 });
     const once = () => ({ kind: 'burst', calls: 1 }) as const;
-    const load = await world.series('paramd', { ...order, fromRevision, events }, once, { server: replica });
-    const watched: Series = {
-      name: load.name,
-      async round(seconds) {
-        let mostBytes = startBytes;
-        const look = () => {
-          mostBytes = Math.max(mostBytes, replica.residentBytes() ?? Number.NaN);
-        };
-        const looking = setInterval(look, MEMORY_POLL_MS);
-        try {
-          const figures = await load.round(seconds);
-          look();
-          return { ...figures, grownMiB: (mostBytes - startBytes) / 2 ** 20 };
-        } finally {
-          clearInterval(looking);
-        }
-      },
+    const resuming = async (
+      name: string,
+      server: BenchServer,
+      from: Pick<ResumeOrder, 'dialect' | 'fromRevision' | 'events'>,
+    ) => {
+      const order = { kind: 'resume', target: server.target, prefix: KEYS.prefix, ...from } as const;
+      return withMemory(await world.series(name, order, once, { server }), server);
     };
-    return [watched];
+    const part = `the last ${besideEtcd.toLocaleString('en')}`;
+    const last = { dialect: 'paramd', fromRevision: first + events - besideEtcd, events: besideEtcd } as const;
+    return [
+      await resuming('paramd', replica, { dialect: 'paramd', fromRevision: first, events }),
+      ...(await ifThere(etcd, () => resuming(`paramd, ${part}`, replica, last))),
+      ...(await ifThere(etcd, async (server) => {
+        const fromRevision = await etcdLog(server.target, KEYS, besideEtcd, world.signal);
+        return resuming(`etcd, ${part}`, server, { dialect: 'etcd', fromRevision, events: besideEtcd });
+      })),
+    ];
   },
 };
+
+/** By how much the server has grown, since now, when it had most. */
+function withMemory(series: Series, server: BenchServer): Series {
+  const residentMiB = () => (server.residentBytes() ?? Number.NaN) / 2 ** 20;
+  const before = residentMiB();
+  return {
+    name: series.name,
+    async round(seconds) {
+      let most = residentMiB();
+      const look = () => {
+        most = Math.max(most, residentMiB());
+      };
+      const looking = setInterval(look, MEMORY_POLL_MS);
+      try {
+        const figures = await series.round(seconds);
+        look();
+        return { ...figures, grownMiB: most - before };
+      } finally {
+        clearInterval(looking);
+      }
+    },
+  };
+}

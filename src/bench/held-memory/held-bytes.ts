@@ -7,7 +7,12 @@ import { ABSENT_SHARE, NearCache, type NearCachePolicy } from '../../core/cache/
 export interface Filling {
   readonly policy: NearCachePolicy;
   readonly valueBytes: number;
+  /** At most: the first that would evict another one is the last. */
   readonly entries: number;
+  /** Of the cache; undefined: there is room for all. */
+  readonly bytesMax?: number;
+  /** So many times as many entries go through it afterwards. */
+  readonly turnover?: number;
 }
 
 export interface HeldBytes {
@@ -16,29 +21,39 @@ export interface HeldBytes {
   readonly counted: number;
   /** By which the process grew: the heap, buffers beside it, and what keeps their books. */
   readonly taken: number;
+  /** The same after the turnover, with the room that was garbage and that the process keeps. */
+  readonly takenAfterTurnover: number;
 }
 
-const BYTES_MAX = 2 ** 40;
+const UNBOUNDED = 2 ** 40;
+/** Of a turnover, before the event loop has a turn. */
+const ENTRIES_PER_TURN = 200;
 
 process.once('message', async (filling: Filling) => {
   process.send?.(await heldBytes(filling), () => process.exit(0));
 });
 
-async function heldBytes({ policy, valueBytes, entries }: Filling): Promise<HeldBytes> {
-  const fill = (cache: NearCache, count: number, valueBytes: number) => {
-    for (let at = 0; at < count; at++) {
-      // As they come from the network: keys out of bytes, and a buffer of its own for each parameter.
-      const key = Buffer.from(`app:bench:${String(at).padStart(20, '0')}`).toString();
-      const encoded = Buffer.allocUnsafeSlow(valueBytes).fill(1);
-      cache.set(key, { encoded, revision: BigInt(at + 1), expiresAtMs: performance.now() + 0.5, ttlMs: 3_600_000 });
-    }
-  };
-  fill(new NearCache(policy, { entriesMax: 100, bytesMax: BYTES_MAX }), 2000, 1); // what the compiler keeps is not the cache's
+async function heldBytes(filling: Filling): Promise<HeldBytes> {
+  const { policy, valueBytes, entries, bytesMax = UNBOUNDED, turnover = 0 } = filling;
+  const warmUp = new NearCache(policy, { entriesMax: 100, bytesMax: UNBOUNDED }); // what the compiler keeps is not the cache's
+  for (let at = 0; at < 2000; at++) put(warmUp, at, 1);
   const before = await residentBytes();
-  const cache = new NearCache(policy, { entriesMax: Math.ceil(entries / (1 - ABSENT_SHARE)) + 1, bytesMax: BYTES_MAX });
-  fill(cache, entries, valueBytes);
-  const after = await residentBytes();
-  return { entries: cache.entries, counted: cache.bytes, taken: after - before };
+  const cache = new NearCache(policy, { entriesMax: Math.ceil(entries / (1 - ABSENT_SHARE)) + 1, bytesMax });
+  let next = 0;
+  while (next < entries && cache.evictions === 0) put(cache, next++, valueBytes);
+  const filled = { entries: cache.entries, counted: cache.bytes, taken: (await residentBytes()) - before };
+  for (const end = next * (1 + turnover); next < end; next++) {
+    if (next % ENTRIES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    put(cache, next, valueBytes);
+  }
+  return { ...filled, takenAfterTurnover: (await residentBytes()) - before };
+}
+
+/** As they come from the network: keys out of bytes, and a buffer of its own for each parameter. */
+function put(cache: NearCache, at: number, valueBytes: number): void {
+  const key = Buffer.from(`app:bench:${String(at).padStart(20, '0')}`).toString();
+  const encoded = Buffer.allocUnsafeSlow(valueBytes).fill(1);
+  cache.set(key, { encoded, revision: BigInt(at + 1), expiresAtMs: performance.now() + 0.5, ttlMs: 3_600_000 });
 }
 
 /** Until nothing more is found to collect: some is only freed by a turn of the event loop. */

@@ -1,8 +1,8 @@
 import { apart, factLines, goalsTable, section } from '../compare/compare-report.ts';
-import type { Comparison } from '../compare/comparison.ts';
+import type { Comparison, Goal } from '../compare/comparison.ts';
 import { plotsOf } from '../compare/plots.ts';
 import type { Compared } from '../compare/run-comparison.ts';
-import { goalText } from '../compare/verdict.ts';
+import { type Verdict, verdictOf } from '../compare/verdict.ts';
 
 /** A place of the template: {{goals}}, {{facts}}, or the name of a comparison. */
 const PLACE = /^\{\{([\w-]+)\}\}$/gm;
@@ -13,7 +13,9 @@ export function performancePage(
   comparisons: readonly Compared[],
   known: readonly Comparison[],
 ): string {
-  const measured = known.flatMap(({ name }) => comparisons.filter((one) => one.name === name));
+  const measured = known.flatMap(({ name, goals }) =>
+    comparisons.filter((one) => one.name === name).map((one) => ({ ...one, verdicts: verdictsOf(goals, one) })),
+  );
   const { shared, own } = apart(measured);
   const plots = plotsOf(measured);
   const texts = new Map<string, readonly string[]>([
@@ -23,10 +25,11 @@ export function performancePage(
       const { name, title } = comparison;
       const one = measured.find((compared) => compared.name === name);
       if (one === undefined) return [name, [`### ${title}`, '', `\`${name}\`: not measured yet.`]] as const;
+      const goals = one.verdicts.length === 0 ? [] : ['', ...goalsTable([one])];
       const facts = Object.entries(own[name]!).map(([fact, text]) => `${fact} ${text}`);
       const plot = plots[name] === undefined ? [] : ['', `![${title}](../src/bench/results/${name}.svg)`];
       const heading = [`### ${title}`, '', `\`${name}\`: ${facts.join('; ')}`, ''];
-      return [name, [...heading, ...section(one, comparison), ...plot]] as const;
+      return [name, [...heading, ...section(one, comparison), ...goals, ...plot]] as const;
     }),
   ]);
   const page = template.replace(PLACE, (place, name: string) => {
@@ -43,7 +46,12 @@ function notMeasured(measured: readonly Compared[], known: readonly Comparison[]
   return known
     .filter(({ name }) => measured.every((one) => one.name !== name))
     .map(({ name, title, goals }) => {
-      const verdicts = goals.map((goal) => ({ title: goal.title, goal: goalText(goal), result: undefined }));
-      return { name, title, facts: {}, failure: undefined, verdicts, rounds: {}, latencies: {} };
+      const nothing = { name, title, facts: {}, failure: undefined, rounds: {}, latencies: {} };
+      return { ...nothing, verdicts: verdictsOf(goals, nothing) };
     });
+}
+
+/** By the goals of today, whatever they were when it was measured. */
+function verdictsOf(goals: readonly Goal[], { rounds }: Pick<Compared, 'rounds'>): readonly Verdict[] {
+  return goals.map((goal) => verdictOf(goal, rounds));
 }
