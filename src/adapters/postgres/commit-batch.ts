@@ -67,51 +67,57 @@ export async function commitBatch(
   }
 }
 
-function applyValues(batch: Batch, expected: Expected): unknown[] {
-  const conditions = batch.writes.flatMap((write, w) =>
-    write.conditions.map(({ key, ifRevision }, index) => ({ w, index, key, ifRevision })),
+function applyValues({ id, writes }: Batch, expected: Expected): unknown[] {
+  const conditions = writes.flatMap((write, at) =>
+    write.conditions.map(({ key, ifRevision }, index) => ({ w: at + 1, index, key, ifRevision })),
   );
-  const operations = batch.writes.flatMap((write, w) =>
-    write.operations.map((operation, index) => ({ write, w, index, operation, set: setOf(operation) })),
+  const operations = writes.flatMap((write, at) =>
+    write.operations.map((operation, index) => ({ w: at + 1, index, operation, set: setOf(operation) })),
   );
   const encoded = operations.map(({ set }) => set?.value?.encoded);
-  const of = <T>(pick: (row: (typeof operations)[number]) => T) => operations.map(pick);
-  const atFirst = <T>(pick: (write: Write) => T) =>
-    of(({ write, index }) => (index === 0 && write.requestId !== '' ? pick(write) : null));
+  const requested = <T>(pick: (write: Write) => T) =>
+    unlessNull(writes, (write) => (write.requestId === '' ? null : pick(write)));
   let at = 1;
-  const values = [
-    batch.id,
+  return [
+    id,
     expected.epochId,
     String(expected.applied),
     expected.batchIdAtApplied,
-    conditions.map(({ w }) => w),
-    conditions.map(({ index }) => index),
-    conditions.map(({ key }) => key),
-    conditions.map(({ ifRevision }) => String(ifRevision)),
-    of(({ w }) => w),
-    of(({ index }) => index),
-    of(({ set }) => set === undefined),
-    of(({ operation }) => operation.key),
-    of(({ operation }) => operation.ifRevision?.toString() ?? null),
-    of(({ operation }) => (operation.type === 'set' ? operation.allowKindChange : operation.allowMissing)),
-    of(({ set }) => set?.value?.kind ?? null),
-    Buffer.concat(encoded.map((bytes) => bytes ?? Buffer.alloc(0))),
+    writes.map(({ actor }) => actor),
+    writes.map(({ validateOnly }) => validateOnly),
+    requested(({ principal }) => principal),
+    requested(({ requestId }) => requestId),
+    requested(({ contentHash }) => Buffer.from(contentHash)),
+    unlessNull(conditions, ({ w }) => w),
+    unlessNull(conditions, ({ index }) => index),
+    unlessNull(conditions, ({ key }) => key),
+    unlessNull(conditions, ({ ifRevision }) => String(ifRevision)),
+    operations.map(({ w }) => w),
+    operations.map(({ index }) => index),
+    operations.map(({ set }) => set === undefined),
+    operations.map(({ operation }) => operation.key),
+    unlessNull(operations, ({ operation }) => operation.ifRevision?.toString()),
+    operations.map(({ operation }) => (operation.type === 'set' ? operation.allowKindChange : operation.allowMissing)),
+    unlessNull(operations, ({ set }) => set?.value?.kind),
+    Buffer.concat(encoded.filter((bytes) => bytes !== undefined)),
     encoded.map((bytes) => {
       const start = at;
       at += bytes?.length ?? 0;
       return start;
     }),
-    encoded.map((bytes) => bytes?.length ?? null),
-    of(({ set }) => set?.cacheTtlNs?.toString() ?? null),
-    of(({ set }) => (set && set.labels.size > 0 ? JSON.stringify(Object.fromEntries(set.labels)) : null)),
-    of(({ set }) => (set && set.removeLabels.length > 0 ? JSON.stringify(set.removeLabels) : null)),
-    of(({ write }) => write.actor),
-    of(({ write }) => write.validateOnly),
-    atFirst(({ principal }) => principal),
-    atFirst(({ requestId }) => requestId),
-    atFirst(({ contentHash }) => Buffer.from(contentHash)),
+    unlessNull(encoded, (bytes) => bytes?.length),
+    unlessNull(operations, ({ set }) => set?.cacheTtlNs?.toString()),
+    unlessNull(operations, ({ set }) =>
+      set && set.labels.size > 0 ? JSON.stringify(Object.fromEntries(set.labels)) : null,
+    ),
+    unlessNull(operations, ({ set }) => (set && set.removeLabels.length > 0 ? JSON.stringify(set.removeLabels) : null)),
   ];
-  return values;
+}
+
+/** Null stands for an array of nothing but nulls: most batches have no conditions, labels and so on. */
+function unlessNull<Row, T>(rows: readonly Row[], pick: (row: Row) => T | null | undefined): (T | null)[] | null {
+  const values = rows.map((row) => pick(row) ?? null);
+  return values.some((value) => value !== null) ? values : null;
 }
 
 function setOf(operation: Operation): SetOperation | undefined {

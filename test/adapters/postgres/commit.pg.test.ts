@@ -6,6 +6,7 @@ import { MemoryStore } from '../../../src/adapters/memory/store.ts';
 import type { Operation, Outcome, Write } from '../../../src/model/write.ts';
 import type { Committed, Store } from '../../../src/ports/store.ts';
 import {
+  asDone,
   commit,
   done,
   expectation,
@@ -124,6 +125,17 @@ describe('commit to PostgreSQL', () => {
     const rows = await subject.sql('SELECT octet_length(outcomes) AS bytes FROM paramd.batch');
     expect(rows.length).to.equal(2);
     for (const { bytes } of rows) expect(bytes).to.be.at.most(16_384);
+  });
+
+  it('tells the labels of as many writes as usually share a batch', async () => {
+    const labels = new Map([
+      ['team', 'payments'],
+      ['stage', 'production'],
+    ]);
+    const keys = Array.from({ length: 128 }, (_, index) => `key${index}`);
+    await commit(subject.store, ...keys.map((key) => write(set(key, 'x', { labels }))));
+    const { outcomes } = await commit(subject.store, ...keys.map((key) => write(set(key, 'y'))));
+    for (const outcome of outcomes) expect(asDone(outcome).sets[0]!.labels).to.deep.equal(labels);
   });
 
   it('makes a partition that is missing', async () => {
