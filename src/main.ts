@@ -94,7 +94,7 @@ export async function startReplica({ config, version, signal }: ReplicaOptions):
     closing.push(() => core.stop());
     exposeStatus(registry, () => core.status());
     const observer = observeBoth(
-      measureCalls(registry, systemClock),
+      measureCalls(registry),
       logCalls(log.logger, systemClock, { calls: config.logCalls, linesPerSecondMax: config.logCallsPerSecond }),
     );
     const rpc = await startRpcServer({

@@ -10,7 +10,8 @@ import type { BusState } from '../ports/bus.ts';
  * Times are milliseconds on the clock port's monotonic clock.
  */
 export interface ParamdCore {
-  get(key: string, consistency: Consistency, call: Call): Promise<Read>;
+  /** At once from the near cache: a promise costs as much as the look-up. */
+  get(key: string, consistency: Consistency, call: Call): Read | Promise<Read>;
   /** At most 1000 keys, none twice. */
   getMany(keys: readonly string[], consistency: Consistency, call: Call): Promise<ManyRead>;
   list(request: ListRequest, call: Call): Promise<ListedPage>;

@@ -95,7 +95,8 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
   /** Those that are still being opened, too. */
   let watches = 0;
   let lastReadAtMs = Number.NEGATIVE_INFINITY;
-  const isNeeded = () => hub.watchers > 0 || clock.monotonicMs() - lastReadAtMs < LEASE_NEEDED_MS;
+  const isNeededAt = (nowMs: number) => hub.watchers > 0 || nowMs - lastReadAtMs < LEASE_NEEDED_MS;
+  const isNeeded = () => isNeededAt(clock.monotonicMs());
   const intervals = { activeMs: limits.pollIntervalMs, idleMs: limits.idlePollIntervalMs };
   const views = [view, hub];
   const tailer = new Tailer({ store, bus, clock, random, telemetry, lease, views, intervals, isNeeded });
@@ -114,18 +115,18 @@ export async function startCore(options: CoreOptions): Promise<RunningCore> {
 
   await tailer.start();
 
-  const needed = () => {
-    const wasIdle = !isNeeded();
-    lastReadAtMs = clock.monotonicMs();
+  const needed = ({ startedAtMs }: Call) => {
+    const wasIdle = !isNeededAt(startedAtMs);
+    lastReadAtMs = startedAtMs;
     if (wasIdle) tailer.hurry();
   };
   return {
     get(key: string, consistency: Consistency, call: Call) {
-      needed();
+      needed(call);
       return readPath.get(key, consistency, call);
     },
     getMany(keys: readonly string[], consistency: Consistency, call: Call) {
-      needed();
+      needed(call);
       return batchRead.getMany(keys, consistency, call);
     },
     list: (request: ListRequest, call: Call) => listing.list(request, call),

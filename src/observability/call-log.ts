@@ -40,20 +40,17 @@ export function logCalls(logger: Logger, clock: Clock, { calls, linesPerSecondMa
   }
 
   return {
-    started(method) {
-      const startedMs = clock.monotonicMs();
-      return (outcome) => {
-        const nowMs = clock.monotonicMs();
-        const level = levelOf(method, outcome);
-        if (level !== 'error') {
-          if (calls === 'off' || (calls === 'errors' && level !== 'warn')) return;
-          if (!logger.isLevelEnabled(level) || !mayWrite(nowMs)) return;
-        }
-        const { error, ...told } = outcome;
-        const ms = Math.round((nowMs - startedMs) * 1000) / 1000;
-        const fields = { method, ...told, ms };
-        logger[level](error === undefined ? fields : { ...fields, error }, 'call');
-      };
+    started() {},
+    ended(method, tookMs, outcome) {
+      const level = levelOf(method, outcome);
+      if (level !== 'error') {
+        if (calls === 'off' || (calls === 'errors' && level !== 'warn')) return;
+        if (!logger.isLevelEnabled(level) || !mayWrite(clock.monotonicMs())) return;
+      }
+      const { error, ...told } = outcome;
+      const ms = Math.round(tookMs * 1000) / 1000;
+      const fields = { method, ...told, ms };
+      logger[level](error === undefined ? fields : { ...fields, error }, 'call');
     },
   };
 }
@@ -62,12 +59,12 @@ export function logCalls(logger: Logger, clock: Clock, { calls, linesPerSecondMa
 export function observeBoth(first: CallObserver, second: CallObserver): CallObserver {
   return {
     started(method) {
-      const firstEnded = first.started(method);
-      const secondEnded = second.started(method);
-      return (outcome) => {
-        firstEnded(outcome);
-        secondEnded(outcome);
-      };
+      first.started(method);
+      second.started(method);
+    },
+    ended(method, tookMs, outcome) {
+      first.ended(method, tookMs, outcome);
+      second.ended(method, tookMs, outcome);
     },
   };
 }

@@ -1,6 +1,5 @@
 import { Gauge, Histogram } from 'prom-client';
 import type { CallObserver } from '../ports/call-observer.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { Registry } from './registry.ts';
 import { SECONDS_BUCKETS } from './telemetry.ts';
 
@@ -46,7 +45,7 @@ interface Method {
 }
 
 /** How long calls take, by method and status; watches too, which last for hours. */
-export function measureCalls(registry: Registry, clock: Clock): CallObserver {
+export function measureCalls(registry: Registry): CallObserver {
   const durations = new Histogram({
     name: 'grpc_server_call_duration_seconds',
     help: 'From the arrival of a call to its end',
@@ -71,14 +70,12 @@ export function measureCalls(registry: Registry, clock: Clock): CallObserver {
 
   return {
     started(path) {
-      const startedMs = clock.monotonicMs();
+      (methods.get(path) ?? other).inFlight += 1;
+    },
+    ended(path, tookMs, { status }) {
       const method = methods.get(path) ?? other;
-      method.inFlight += 1;
-      return ({ status }) => {
-        method.inFlight -= 1;
-        const seconds = (clock.monotonicMs() - startedMs) / 1000;
-        durations.observe({ method: method.label, status: STATUSES.has(status) ? status : 'other' }, seconds);
-      };
+      method.inFlight -= 1;
+      durations.observe({ method: method.label, status: STATUSES.has(status) ? status : 'other' }, tookMs / 1000);
     },
   };
 }

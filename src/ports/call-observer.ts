@@ -1,10 +1,12 @@
 /** Told of every call by rpc/. */
 export interface CallObserver {
   /**
-   * A call has arrived; the function returned is called once, when it has ended.
+   * A call has arrived.
    * @param method as gRPC spells it: `/parameter.v1.ParameterService/GetParameter`
    */
-  started(method: string): (outcome: CallOutcome) => void;
+  started(method: string): void;
+  /** One of those that had started is over; told once for each. @param tookMs since it started */
+  ended(method: string, tookMs: number, outcome: CallOutcome): void;
 }
 
 export interface CallOutcome {

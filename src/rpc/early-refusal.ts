@@ -26,7 +26,8 @@ export function earlyRefusal(runtime: Runtime): (stream: ServerHttp2Stream, head
     stream.on('error', () => undefined);
     stream.respond(oneOf(ANSWERS), { endStream: true });
     stream.close(constants.NGHTTP2_NO_ERROR);
-    observer.started(path)({ status: STATUS, peer: connectionOf({ stream }).peer });
+    observer.started(path);
+    observer.ended(path, 0, { status: STATUS, peer: connectionOf({ stream }).peer });
     return true;
   };
 }

@@ -34,8 +34,10 @@ export function handleStream<Asked>(
     const base = baseCall(grpcCall);
     runtime.open.settled(base);
     const connection = runtime.connectionOf(base);
-    const ended = runtime.observer.started(path);
-    const call = new IncomingCall(connection, () => base.metadata, runtime.clock.monotonicMs(), remainingMs(grpcCall));
+    const { observer, clock } = runtime;
+    const startedAtMs = clock.monotonicMs();
+    observer.started(path);
+    const call = new IncomingCall(connection, base, startedAtMs, remainingMs(grpcCall));
     const leave = (): void => call.abort(new ParamdError({ reason: 'CANCELLED' }));
     if (grpcCall.cancelled) leave();
     else grpcCall.once('cancelled', leave);
@@ -51,14 +53,14 @@ export function handleStream<Asked>(
     const { status, defect } = await outcomeOf(call, async () => {
       const asked = begin();
       runtime.streams.add(base, (reason) => call.abort(reason));
-      const { clock, limits } = runtime;
-      const sender = streamSender(grpcCall, call.signal, clock, limits.stallMs, () => closeStream(base));
+      const sender = streamSender(grpcCall, call.signal, clock, runtime.limits.stallMs, () => closeStream(base));
       await stream(asked, call, sender.send).finally(sender.close);
     });
     runtime.streams.remove(base);
     leave();
     endStream(grpcCall, base, status, runtime);
-    ended({ status: statusName(status.code), peer: connection.peer, ...defect });
+    const tookMs = clock.monotonicMs() - startedAtMs;
+    observer.ended(path, tookMs, { status: statusName(status.code), peer: connection.peer, ...defect });
   };
 }
 

@@ -72,7 +72,8 @@ export function heldRequests({ limits, open, connectionOf, observer }: Shared): 
     open.settled(base);
     base.sendStatus(status);
     closeStream(base);
-    observer.started(path)({ status: statusName(status.code), peer: connection.peer });
+    observer.started(path);
+    observer.ended(path, 0, { status: statusName(status.code), peer: connection.peer });
   };
 
   /** Of those who hold much: with some of them, all may be whole. */

@@ -7,6 +7,10 @@ import type { Connection } from './connections.ts';
 /** An answer is due so much before the caller gives up, or a tenth of its time if that is less. */
 const ANSWER_MARGIN_MS = 50;
 
+interface WithMetadata {
+  readonly metadata: Metadata;
+}
+
 /**
  * One call as handlers see it. A class, for its lazy signal: most calls are answered from memory, and never need to
  * know that their caller has left.
@@ -15,14 +19,14 @@ export class IncomingCall implements Call {
   readonly connection: Connection;
   readonly startedAtMs: number;
   readonly deadlineAtMs: number;
-  readonly #metadata: () => Metadata;
+  readonly #base: WithMetadata;
   #leaving: AbortController | undefined;
   #reason: ParamdError | undefined;
 
   /** @param allowedMs from now until nobody waits any more; Infinity for most streams */
-  constructor(connection: Connection, metadata: () => Metadata, nowMs: number, allowedMs: number) {
+  constructor(connection: Connection, base: WithMetadata, nowMs: number, allowedMs: number) {
     this.connection = connection;
-    this.#metadata = metadata;
+    this.#base = base;
     this.startedAtMs = nowMs;
     this.deadlineAtMs = nowMs + allowedMs - Math.min(ANSWER_MARGIN_MS, allowedMs / 10);
   }
@@ -48,6 +52,6 @@ export class IncomingCall implements Call {
 
   /** Of a call that is not answered yet. */
   get caller(): Caller {
-    return callerOf(this.connection, this.#metadata());
+    return callerOf(this.connection, this.#base.metadata);
   }
 }

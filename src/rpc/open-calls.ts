@@ -16,8 +16,8 @@ export interface OpenCalls {
   opened(base: BaseCall): void;
   /** Its stream is. */
   closed(base: BaseCall): void;
-  /** The handler runs: what happens if the time is over, instead of ending the call from here. */
-  handled(base: BaseCall, expire: () => void): void;
+  /** The handler runs: if the time is over, it is the call itself that gives up. */
+  handled(call: HandledCall): void;
   /** The call gets its answer, which the client has to take in time. */
   answered(base: BaseCall): void;
   /** The call is over, or is a stream, which lives as long as it likes. */
@@ -30,9 +30,18 @@ export interface OpenCalls {
   close(): void;
 }
 
-interface OpenCall {
+export interface HandledCall extends BaseCall {
+  /** The handler has had the time that every call has. */
+  giveUp(): void;
+}
+
+export interface OpenCall {
+  readonly base: BaseCall;
   endsAtMs: number;
-  expire: (() => void) | undefined;
+  /** Among all that are open. */
+  place: number;
+  handled: HandledCall | undefined;
+  isAnswered: boolean;
 }
 
 /**
@@ -40,31 +49,49 @@ interface OpenCall {
  * @param stallMs for the client to take an answer
  */
 export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): OpenCalls {
-  const open = new Map<BaseCall, OpenCall>();
+  // Not a Map: its tables point to those after them, and old ones keep calls that are over from the garbage collector.
+  const open: OpenCall[] = [];
   let timer: Timer | undefined;
   let taken = 0;
 
   const sweep = (): void => {
     const nowMs = clock.monotonicMs();
-    for (const [base, call] of open) {
-      if (streamIsClosed(base)) open.delete(base);
+    for (const call of [...open]) {
+      const { base, handled } = call;
+      if (streamIsClosed(base)) remove(base);
       else if (call.endsAtMs > nowMs) continue;
-      else if (call.expire !== undefined) call.expire();
+      else if (call.isAnswered) closeStream(base);
+      else if (handled !== undefined) handled.giveUp();
       else {
-        open.delete(base);
+        remove(base);
         abandon(base, timeoutMs);
       }
     }
-    timer = open.size > 0 ? clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep) : undefined;
+    timer = open.length > 0 ? clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep) : undefined;
   };
 
   const opened = (base: BaseCall): void => {
-    open.set(base, { endsAtMs: clock.monotonicMs() + timeoutMs, expire: undefined });
+    const endsAtMs = clock.monotonicMs() + timeoutMs;
+    base.open = { base, endsAtMs, place: open.length, handled: undefined, isAnswered: false };
+    open.push(base.open);
     timer ??= clock.setTimer(timeoutMs / SWEEPS_PER_TIMEOUT, sweep);
   };
 
+  /** The last one takes its place. @returns whether it was open */
+  const remove = (base: BaseCall): boolean => {
+    const call = base.open;
+    if (call === undefined) return false;
+    base.open = undefined;
+    const last = open.pop()!;
+    if (last !== call) {
+      open[call.place] = last;
+      last.place = call.place;
+    }
+    return true;
+  };
+
   const closed = (base: BaseCall): void => {
-    if (open.delete(base) && base.stream.rstCode === constants.NGHTTP2_NO_ERROR) taken += 1;
+    if (remove(base) && base.stream.rstCode === constants.NGHTTP2_NO_ERROR) taken += 1;
   };
 
   return {
@@ -76,21 +103,19 @@ export function openCalls(clock: Clock, timeoutMs: number, stallMs: number): Ope
     },
     opened,
     closed,
-    handled(base, expire) {
-      const call = open.get(base);
-      if (call !== undefined) call.expire = expire;
+    handled(call) {
+      if (call.open !== undefined) call.open.handled = call;
     },
-    answered(base) {
-      const call = open.get(base);
+    answered({ open: call }) {
       if (call === undefined) return;
       call.endsAtMs = clock.monotonicMs() + stallMs;
-      call.expire = () => closeStream(base);
+      call.isAnswered = true;
     },
     settled: (base) => {
-      open.delete(base);
+      remove(base);
     },
-    isUnfinished: (base) => open.has(base) && open.get(base)?.expire === undefined,
-    count: () => open.size,
+    isUnfinished: ({ open: call }) => call !== undefined && call.handled === undefined && !call.isAnswered,
+    count: () => open.length,
     taken: () => taken,
     close: () => timer?.cancel(),
   };

@@ -6,6 +6,7 @@ import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, ServerOptions 
 import { constants } from 'node:http2';
 import type { Metadata, Server, ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { RpcLimits } from './limits.ts';
+import type { OpenCall } from './open-calls.ts';
 import type { CallStatus } from './status-table.ts';
 
 type ResetLimits = Pick<
@@ -23,6 +24,8 @@ export interface BaseCall {
   readonly stream: ServerHttp2Stream;
   /** 'identity' without the header. */
   readonly incomingEncoding: string;
+  /** While it is one of the open calls, which keep it here. */
+  open?: OpenCall | undefined;
   /** Ends the call, if it has not ended. */
   sendStatus(status: CallStatus): void;
 }

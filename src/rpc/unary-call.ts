@@ -5,21 +5,21 @@
 import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status as Code, Metadata } from '@grpc/grpc-js';
 import { ParamdError } from '../model/errors.ts';
-import type { CallOutcome } from '../ports/call-observer.ts';
 import { type Admission, admit } from './admission.ts';
 import { type Defect, endOf } from './call-end.ts';
 import type { Connection } from './connections.ts';
 import type { Due } from './deadlines.ts';
 import { IncomingCall } from './incoming-call.ts';
 import { inflated } from './inflated.ts';
+import type { HandledCall, OpenCall } from './open-calls.ts';
 import { RequestDecoder } from './request-decoder.ts';
 import type { Runtime } from './runtime.ts';
 import { statusHeaders } from './status-headers.ts';
 import { type CallStatus, plainStatus, statusName } from './status-table.ts';
-import { type BaseCall, streamIsClosed } from './transport.ts';
+import { streamIsClosed } from './transport.ts';
 import { admitAnswer, answerLeaves } from './unread-answers.ts';
 
-/** A handler: from the bytes of the request to those of the response. */
+/** A handler: from the bytes of the request to those of the response; at once where it can, for a promise costs as much. */
 export type Answer = (request: Buffer, call: IncomingCall) => Promise<Buffer> | Buffer;
 
 export interface UnaryMethod {
@@ -39,9 +39,14 @@ const AND_TRAILERS = { waitForTrailers: true, sendDate: false };
 const ALL = { endStream: true, sendDate: false };
 const TRAILERS: OutgoingHttpHeaders = { 'grpc-status': 0 };
 
-export class UnaryCall implements BaseCall, Due {
+/** By which the listeners of a stream, which all streams share, find its call. */
+const CALL = Symbol('call');
+type CallStream = ServerHttp2Stream & { [CALL]?: UnaryCall };
+
+export class UnaryCall implements HandledCall, Due {
   readonly stream: ServerHttp2Stream;
   readonly incomingEncoding: string;
+  open: OpenCall | undefined;
   readonly deadlineAtMs: number;
   readonly #runtime: Runtime;
   readonly #method: UnaryMethod;
@@ -53,8 +58,8 @@ export class UnaryCall implements BaseCall, Due {
   #hasEnded = false;
   #message: Buffer | undefined;
   #incoming: IncomingCall | undefined;
-  /** Since the handler runs, until it is told what became of the call. */
-  #ended: ((outcome: CallOutcome) => void) | undefined;
+  /** Since the handler runs, until the observer is told what became of the call. */
+  #handledAtMs: number | undefined;
   /** Its answer or status is on its way. */
   #isOver = false;
 
@@ -78,12 +83,13 @@ export class UnaryCall implements BaseCall, Due {
     this.#headers = headers;
     open.opened(this);
     if (timeoutMs < limits.unaryTimeoutMs) deadlines.add(this);
+    (stream as CallStream)[CALL] = this;
     // Listeners that are never removed: each removal would cost as much as the listener.
     stream.on('error', ignore);
-    stream.on('close', () => this.#closed());
+    stream.on('close', closed);
     stream.on('wantTrailers', sendTrailers);
-    stream.on('data', (chunk: Buffer) => this.#arrive(chunk));
-    stream.on('end', () => this.#end());
+    stream.on('data', arrive);
+    stream.on('end', ended);
   }
 
   /** Its metadata count among what is held of it. */
@@ -108,7 +114,7 @@ export class UnaryCall implements BaseCall, Due {
     this.#abort();
   }
 
-  #arrive(chunk: Buffer): void {
+  arrive(chunk: Buffer): void {
     for (const framed of this.#request.write(chunk)) {
       this.#messages += 1;
       if (this.#messages > 1) this.#refuse('Received a second request message');
@@ -126,12 +132,12 @@ export class UnaryCall implements BaseCall, Due {
 
   #take(message: Buffer): void {
     this.#message = message;
-    if (this.#hasEnded) void this.#handle();
+    if (this.#hasEnded) this.#handle();
   }
 
-  #end(): void {
+  end(): void {
     this.#hasEnded = true;
-    if (this.#message !== undefined) void this.#handle();
+    if (this.#message !== undefined) this.#handle();
     else if (this.#messages === 0) this.#refuse('Received no request message');
   }
 
@@ -139,32 +145,46 @@ export class UnaryCall implements BaseCall, Due {
     this.sendStatus(plainStatus(Code.UNIMPLEMENTED, `${why} for unary method ${this.#method.path}`));
   }
 
-  async #handle(): Promise<void> {
+  #handle(): void {
     if (!this.#isOpen) return;
     const { observer, open, clock, limits } = this.#runtime;
     const { path, answer, admission } = this.#method;
-    const connection = this.#connection;
-    this.#ended = observer.started(path);
+    const nowMs = clock.monotonicMs();
+    this.#handledAtMs = nowMs;
+    observer.started(path);
     try {
-      admit(admission, this.#runtime, connection);
-      open.handled(this, () => this.#giveUp());
-      const nowMs = clock.monotonicMs();
+      admit(admission, this.#runtime, this.#connection);
+      open.handled(this);
       const allowedMs = Math.max(0, Math.min(limits.unaryTimeoutMs, this.deadlineAtMs - nowMs));
-      this.#incoming = new IncomingCall(connection, () => this.#metadata(), nowMs, allowedMs);
-      const response = await answer(this.#message!, this.#incoming);
-      if (admission === 'read') admitAnswer(connection, this.#runtime, response.length);
-      this.#respond(response);
+      this.#incoming = new IncomingCall(this.#connection, this, nowMs, allowedMs);
+      const response = answer(this.#message!, this.#incoming);
+      if (response instanceof Promise) void this.#respondLater(response);
+      else this.#respond(response);
     } catch (error) {
-      const { status, defect } = endOf(error);
-      this.#endWith(status, defect);
+      this.#fail(error);
     }
   }
 
-  #metadata(): Metadata {
+  /** For its handler. */
+  get metadata(): Metadata {
     return Metadata.fromHttp2Headers(this.#headers ?? {});
   }
 
+  async #respondLater(response: Promise<Buffer>): Promise<void> {
+    try {
+      this.#respond(await response);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { status, defect } = endOf(error);
+    this.#endWith(status, defect);
+  }
+
   #respond(response: Buffer): void {
+    if (this.#method.admission === 'read') admitAnswer(this.#connection, this.#runtime, response.length);
     if (!this.#isOpen) {
       this.#tell(this.#lateStatus());
       return;
@@ -182,14 +202,13 @@ export class UnaryCall implements BaseCall, Due {
     this.#tell(name, defect);
   }
 
-  /** The handler has had the time that every call has. */
-  #giveUp(): void {
+  giveUp(): void {
     const { unaryTimeoutMs } = this.#runtime.limits;
     this.#endWith(plainStatus(Code.DEADLINE_EXCEEDED, `no answer within ${unaryTimeoutMs} ms`));
     this.#abort();
   }
 
-  #closed(): void {
+  closed(): void {
     const { open, deadlines } = this.#runtime;
     open.closed(this);
     deadlines.remove(this);
@@ -226,12 +245,26 @@ export class UnaryCall implements BaseCall, Due {
   }
 
   #tell(status: string, defect?: Defect): void {
-    this.#ended?.({ status, peer: this.#connection.peer, ...defect });
-    this.#ended = undefined;
+    if (this.#handledAtMs === undefined) return;
+    const tookMs = this.#runtime.clock.monotonicMs() - this.#handledAtMs;
+    this.#handledAtMs = undefined;
+    this.#runtime.observer.ended(this.#method.path, tookMs, { status, peer: this.#connection.peer, ...defect });
   }
 }
 
 function ignore(): void {}
+
+function arrive(this: CallStream, chunk: Buffer): void {
+  this[CALL]!.arrive(chunk);
+}
+
+function ended(this: CallStream): void {
+  this[CALL]!.end();
+}
+
+function closed(this: CallStream): void {
+  this[CALL]!.closed();
+}
 
 function sendTrailers(this: ServerHttp2Stream): void {
   this.sendTrailers(TRAILERS);

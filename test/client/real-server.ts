@@ -37,7 +37,7 @@ export async function startRealServer(
   const server: RpcServer = await startRpcServer({
     core,
     clock: systemClock,
-    observer: { started: () => () => {} },
+    observer: { started() {}, ended() {} },
     telemetry,
     listen: { host: '127.0.0.1', port: 0 },
     tls,

@@ -91,7 +91,7 @@ export class Cluster {
     });
     const write = (operations: Operation[], more: Partial<Write> = {}) =>
       core.write({ ...EMPTY_WRITE, operations, ...more }, call());
-    const get = (key: string, consistency: Partial<Consistency> = {}, more: Partial<Call> = {}) =>
+    const get = async (key: string, consistency: Partial<Consistency> = {}, more: Partial<Call> = {}) =>
       core.get(key, { linearizable: false, ...consistency }, call(more));
     const replica: Replica = {
       core,

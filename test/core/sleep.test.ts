@@ -14,7 +14,7 @@ describe('reads while the machine sleeps', () => {
     const consistency = { maxStalenessMs: 100, linearizable: false };
     const reads: readonly (() => Promise<{ readonly freshness: Freshness }>)[] = [
       () => two!.core.getMany(['a'], consistency, two!.call()),
-      () => two!.core.get('a', consistency, two!.call()),
+      async () => two!.core.get('a', consistency, two!.call()),
     ];
     for (const read of reads) {
       for (let microtasks = 0; microtasks < MICROTASKS; microtasks++) {

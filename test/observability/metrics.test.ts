@@ -5,7 +5,7 @@ import { createRegistry } from '../../src/observability/registry.ts';
 import { exposePool, exposeStatus } from '../../src/observability/status-metrics.ts';
 import { createTelemetry } from '../../src/observability/telemetry.ts';
 import { COUNTERS, HISTOGRAMS } from '../../src/ports/telemetry.ts';
-import { manualClock, silent } from './support.ts';
+import { silent } from './support.ts';
 
 const STATUS: Status = {
   tiers: [{ tier: 'near-cache', hits: 9, misses: 1, entries: 5, bytes: 500, evictions: 2 }],
@@ -79,16 +79,16 @@ describe('metrics', () => {
 
   it('measure calls, with no label that a client can make grow', async () => {
     const registry = newRegistry();
-    const clock = manualClock();
-    const calls = measureCalls(registry, clock);
-    const ended = calls.started('/parameter.v1.ParameterService/GetParameter');
-    clock.advance(3);
+    const calls = measureCalls(registry);
+    const get = '/parameter.v1.ParameterService/GetParameter';
+    calls.started(get);
     expect(await registry.metrics()).to.contain(
       'grpc_server_calls_in_flight{method="parameter.v1.ParameterService/GetParameter"} 1\n',
     );
-    ended({ status: 'OK', peer: 'p' });
+    calls.ended(get, 3, { status: 'OK', peer: 'p' });
     for (let index = 0; index < 100; index++) {
-      calls.started(`/made.up/M${index}`)({ status: `MADE_UP_${index}`, peer: `10.0.0.${index}` });
+      calls.started(`/made.up/M${index}`);
+      calls.ended(`/made.up/M${index}`, 0, { status: `MADE_UP_${index}`, peer: `10.0.0.${index}` });
     }
 
     const text = await registry.metrics();
@@ -105,7 +105,7 @@ describe('metrics', () => {
     createTelemetry(silent, registry);
     exposeStatus(registry, () => STATUS);
     exposePool(registry, () => ({ total: 0, idle: 0, waiting: 0 }));
-    measureCalls(registry, manualClock());
+    measureCalls(registry);
     const metrics = registry.getMetricsAsArray() as unknown as { name: string; type: string; help: string }[];
     for (const { name, type, help } of metrics.filter((metric) => !metric.name.startsWith('nodejs_'))) {
       expect(name).to.match(/^[a-z][a-z0-9_]*$/);

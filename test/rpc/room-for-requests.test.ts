@@ -52,7 +52,7 @@ describe('room for requests (C15)', () => {
           limits: { ...RPC_LIMITS, heldRequestBytesPerConnectionMax: OF_ONE, heldRequestBytesMax: OF_ALL },
           open: { isUnfinished: (base: BaseCall) => !requestOf(base).isWhole, settled: () => {} },
           connectionOf: (base: BaseCall) => known[requestOf(base).connection],
-          observer: { started: () => () => {} },
+          observer: { started() {}, ended() {} },
         } as unknown as Runtime);
         const heldBy = (connection: number) =>
           requests.reduce((sum, request) => (request.connection === connection ? sum + request.bytes : sum), 0);

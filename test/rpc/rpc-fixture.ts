@@ -32,7 +32,7 @@ export async function startFixture(
   const server = await startRpcServer({
     core,
     clock: realClock,
-    observer: { started: (method) => (outcome) => outcomes.push({ method, ...outcome }) },
+    observer: { started() {}, ended: (method, _ms, outcome) => outcomes.push({ method, ...outcome }) },
     telemetry: { add: () => {} },
     listen: { host: '127.0.0.1', port: 0 },
     secret: Buffer.alloc(32, 7),

@@ -109,7 +109,7 @@ export class BatchRead {
       newest = newer(newest, loaded.asOf);
       candidates.set(keys[at]!, { encoded: loaded.encoded, asOf: loaded.asOf, tier: 'store' });
     }
-    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.call.signal };
     if ((await within(tailer.reached(newest), clock, patience)) === 'late') {
       throw proof.late(need, `its keys as of revision ${newest}`);
     }
@@ -121,7 +121,7 @@ export class BatchRead {
     const enough = new AbortController();
     const patience = {
       deadlineAtMs: need.callDeadlineAtMs,
-      signal: AbortSignal.any([need.signal, enough.signal]),
+      signal: AbortSignal.any([need.call.signal, enough.signal]),
     };
     let bytes = 0;
     const load = async (key: string) => {
@@ -198,7 +198,7 @@ export class BatchRead {
     const { view, loader, proof, clock } = this.#options;
     const least = newer(need.atLeast, view.floors.highest);
     const atLeast = keys.map((key) => view.leastAsOf(key)).reduce(newer, least);
-    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.call.signal };
     const loaded = await loader.loadTogether(keys, { ...need, atLeast }, patience).catch((error: unknown) => {
       if (error instanceof StoreError && error.kind === 'too-large') refuseBeyond(Number.POSITIVE_INFINITY);
       throw error;

@@ -18,7 +18,8 @@ export interface Need {
   readonly deadlineAtMs: number;
   /** Until when an answer is waited for where no cache has one. */
   readonly callDeadlineAtMs: number;
-  readonly signal: AbortSignal;
+  /** Whose signal only who waits asks for: making one costs as much as the rest of a hit. */
+  readonly call: Pick<Call, 'signal'>;
 }
 
 export function needOf(consistency: Consistency, call: Call, stalenessMs: number): Need {
@@ -33,10 +34,7 @@ export function needOf(consistency: Consistency, call: Call, stalenessMs: number
     // Whoever may take a degraded answer does not wait long for a better one.
     deadlineAtMs: mayDegrade ? Math.min(call.deadlineAtMs, call.startedAtMs + STORE_PATIENCE_MS) : call.deadlineAtMs,
     callDeadlineAtMs: call.deadlineAtMs,
-    // Only who waits asks for it: making one costs as much as the rest of a hit.
-    get signal() {
-      return call.signal;
-    },
+    call,
   };
 }
 

@@ -66,7 +66,8 @@ export class Proof {
   }
 
   async #prove(sinceMs: number, need: Need): Promise<void> {
-    const proven = await this.#tailer.proven(sinceMs, need).catch((error: unknown) => {
+    const patience = { deadlineAtMs: need.deadlineAtMs, signal: need.call.signal };
+    const proven = await this.#tailer.proven(sinceMs, patience).catch((error: unknown) => {
       throw callerError(error);
     });
     if (proven === 'late') throw this.late(need);
@@ -81,7 +82,7 @@ export class Proof {
   /** C2: waits for the revision; one beyond the head of a poll begun after the call arrived does not exist. */
   async #reach(revision: Revision, need: Need): Promise<void> {
     // No degraded answer would do until then: so it may take as long as the caller has.
-    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.call.signal };
     // First, because nobody may wait for what never comes: such waits would pile up.
     const head = await within(this.#tailer.head(need.callStartedAtMs), this.#clock, patience).catch(
       (error: unknown) => {

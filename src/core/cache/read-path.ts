@@ -40,14 +40,15 @@ export class ReadPath {
     this.#options = options;
   }
 
-  async get(key: string, consistency: Consistency, call: Call): Promise<Read> {
+  /** A hit is an answer at once: a promise would cost as much as the look-up. */
+  get(key: string, consistency: Consistency, call: Call): Read | Promise<Read> {
     const { view, proof, tailer, stalenessMs, telemetry } = this.#options;
     const need = needOf(consistency, call, stalenessMs);
     const entry = view.held(key);
     if (entry !== undefined) {
       if (proof.holds(need)) {
         telemetry.add('near_hits');
-        this.#refreshEarly(key, entry);
+        this.#refreshEarly(key, entry, call.startedAtMs);
         return this.#cached(entry.encoded, 'near-cache');
       }
       tailer.hurry();
@@ -107,7 +108,7 @@ export class ReadPath {
   async #fromStore(key: string, need: Need): Promise<Read> {
     const { view, loader, proof, clock } = this.#options;
     const atLeast = newer(need.atLeast, view.leastAsOf(key));
-    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.signal };
+    const patience = { deadlineAtMs: need.callDeadlineAtMs, signal: need.call.signal };
     const loaded = await loader.load(key, { ...need, atLeast }, patience);
     if (loaded === 'late') throw proof.late(need, STORED);
     proof.refuseLost(need, loaded.asOf);
@@ -151,9 +152,8 @@ export class ReadPath {
     return { parameter, freshness };
   }
 
-  #refreshEarly(key: string, entry: NearEntry): void {
-    const { clock, random, loader, telemetry } = this.#options;
-    const nowMs = clock.monotonicMs();
+  #refreshEarly(key: string, entry: NearEntry, nowMs: number): void {
+    const { random, loader, telemetry } = this.#options;
     const leftMs = entry.expiresAtMs - nowMs;
     if (leftMs > EARLY_REFRESH_MS || leftMs > -LOAD_ESTIMATE_MS * Math.log(random())) return;
     // Any load that is under way will do: what it fills in is judged then.

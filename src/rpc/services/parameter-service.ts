@@ -1,5 +1,5 @@
 import { ParameterServiceService } from '../../../gen/parameter/v1/parameter_service.ts';
-import type { WatchSpec } from '../../core/api.ts';
+import type { Read, WatchSpec } from '../../core/api.ts';
 import { ParamdError } from '../../model/errors.ts';
 import { handleStream, type Stream } from '../handle-stream.ts';
 import { batchGetRequestOf, getRequestOf, listRequestOf, watchSpecOf } from '../requests/read-requests.ts';
@@ -29,11 +29,14 @@ export function parameterService(runtime: Runtime): Service {
 }
 
 function getParameter({ core }: Runtime): Answer {
-  return async (request, call) => {
-    const { key, consistency } = getRequestOf(request);
-    const { parameter, freshness } = await core.get(key, consistency, call);
+  const answer = (key: string, { parameter, freshness }: Read): Buffer => {
     if (parameter === null) throw new ParamdError({ reason: 'PARAMETER_NOT_FOUND', key, freshness });
     return getResponse(parameter, freshness);
+  };
+  return (request, call) => {
+    const { key, consistency } = getRequestOf(request);
+    const read = core.get(key, consistency, call);
+    return read instanceof Promise ? read.then((read) => answer(key, read)) : answer(key, read);
   };
 }
 

@@ -90,10 +90,11 @@ export function handleReflection(
   descriptors: Descriptors,
 ): handleBidiStreamingCall<RequestMessage, Buffer> {
   return (call) => {
-    const { clock, limits } = runtime;
+    const { clock, limits, observer } = runtime;
     const base = baseCall(call);
     const { peer } = runtime.connectionOf(base);
-    const ended = runtime.observer.started(path);
+    const startedAtMs = clock.monotonicMs();
+    observer.started(path);
     let status = Code.CANCELLED;
     let stall: Timer | undefined;
     const fail = (told: CallStatus): void => {
@@ -106,7 +107,7 @@ export function handleReflection(
       // It holds the answer. A write that the end of the connection cuts off calls nobody back.
       stall?.cancel();
       runtime.streams.remove(base);
-      ended({ status: statusName(status), peer });
+      observer.ended(path, clock.monotonicMs() - startedAtMs, { status: statusName(status), peer });
     });
     call.on('error', () => undefined);
     // One at a time: sixteen answers, as many as a stream would take, on each of a thousand streams would be 1 GB.
