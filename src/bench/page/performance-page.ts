@@ -20,7 +20,7 @@ export function performancePage(
   const plots = plotsOf(measured);
   const texts = new Map<string, readonly string[]>([
     ['facts', factLines(shared)],
-    ['goals', goalsTable([...measured, ...notMeasured(measured, known)])],
+    ['goals', goalsTable(known.map((one) => measured.find(({ name }) => name === one.name) ?? notMeasured(one)))],
     ...known.map((comparison) => {
       const { name, title } = comparison;
       const one = measured.find((compared) => compared.name === name);
@@ -42,13 +42,9 @@ export function performancePage(
   return page;
 }
 
-function notMeasured(measured: readonly Compared[], known: readonly Comparison[]): Compared[] {
-  return known
-    .filter(({ name }) => measured.every((one) => one.name !== name))
-    .map(({ name, title, goals }) => {
-      const nothing = { name, title, facts: {}, failure: undefined, rounds: {}, latencies: {} };
-      return { ...nothing, verdicts: verdictsOf(goals, nothing) };
-    });
+function notMeasured({ name, title, goals }: Comparison): Compared {
+  const nothing = { name, title, facts: {}, failure: undefined, rounds: {}, latencies: {} };
+  return { ...nothing, verdicts: verdictsOf(goals, nothing) };
 }
 
 /** By the goals of today, whatever they were when it was measured. */
