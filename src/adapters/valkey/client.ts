@@ -3,6 +3,7 @@ import type { Clock, Random } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { createBackoff } from './backoff.ts';
 import { failureReason } from './failure-reason.ts';
+import { PUT_COMMAND } from './put-script.ts';
 import type { ValkeyTarget } from './target.ts';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -52,6 +53,7 @@ export function openClient(role: keyof typeof COMMAND_TIMEOUT_MS, options: Clien
     keepAlive: KEEP_ALIVE_MS,
     enableOfflineQueue: false,
     enableAutoPipelining: role === 'data',
+    autoPipeliningIgnoredCommands: [PUT_COMMAND],
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
     // Not 1: with 0 what is in flight fails as soon as its connection does, instead of being sent once more.

@@ -7,7 +7,8 @@ import { createBreaker } from './breaker.ts';
 import type { Client } from './client.ts';
 import { decodeEntry, ENTRY_CODEC_VERSION, encodeEntry } from './entry-codec.ts';
 import { isReplyError } from './failure-reason.ts';
-import { PUT_SCRIPT } from './put-script.ts';
+import { createPutQueue, type PlacedEntry } from './put-queue.ts';
+import { PUT_COMMAND, PUT_SCRIPT } from './put-script.ts';
 
 /** The largest parameter (a value of 1 MiB) with its labels. */
 const ENTRY_BYTES_MAX = 1_153_434;
@@ -35,14 +36,14 @@ export interface ValkeySharedCacheOptions {
   readonly commandTimeoutMs: number;
 }
 
-type PutCommand = (place: string, sealed: Buffer, ttlMs: number, mayCreate: '0' | '1') => Promise<number>;
+type PutCommand = (count: number, ...placesAndEntries: (string | Buffer | number)[]) => Promise<number[]>;
 
 /** Entries are at `paramd:{<installationId>}:<epochId>:v1:<key>`, sealed for that place. */
 export function createValkeySharedCache(options: ValkeySharedCacheOptions): SharedCache {
   const { client, authenticator, telemetry, random } = options;
   const { valkey } = client;
-  valkey.defineCommand('paramdPut', { numberOfKeys: 1, lua: PUT_SCRIPT });
-  const paramdPut = (valkey as Valkey & { paramdPut: PutCommand }).paramdPut.bind(valkey);
+  valkey.defineCommand(PUT_COMMAND, { lua: PUT_SCRIPT });
+  const putCommand = (valkey as Valkey & Record<typeof PUT_COMMAND, PutCommand>)[PUT_COMMAND].bind(valkey);
   const breaker = createBreaker({
     clock: options.clock,
     random,
@@ -57,6 +58,7 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
     },
     shut: () => telemetry.log('info', 'shared cache answers again'),
   });
+  const putSoon = createPutQueue(send);
   let prefix: string | undefined;
   /** Of SCAN; '0': the beginning. */
   let cursor = '0';
@@ -105,11 +107,22 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
     const ttlMs = jittered(absent ? Math.min(entry.ttlMs, ABSENT_TTL_MS_MAX) : entry.ttlMs);
     if (place === undefined || ttlMs < 1 || (entry.encoded?.length ?? 0) > ENTRY_BYTES_MAX) return false;
     const mayCreate = !absent || absentStored < ABSENT_ENTRIES_FREE + presentStored * ABSENT_SHARE_MAX;
-    const sealed = authenticator.seal(place, encodeEntry(entry));
-    const stored = (await breaker.run(() => paramdPut(place, sealed, ttlMs, mayCreate ? '1' : '0'))) === 1;
+    const stored = await putSoon({ place, entry, ttlMs, mayCreate });
     if (stored && absent) absentStored++;
     else if (stored) presentStored++;
     return stored;
+  }
+
+  async function send(entries: readonly PlacedEntry[]): Promise<readonly boolean[] | undefined> {
+    if (!client.ready) return undefined;
+    const places = entries.map(({ place }) => place);
+    const contents = entries.flatMap(({ place, entry, ttlMs, mayCreate }) => [
+      authenticator.seal(place, encodeEntry(entry)),
+      ttlMs,
+      mayCreate ? '1' : '0',
+    ]);
+    const stored = await breaker.run(() => putCommand(places.length, ...places, ...contents));
+    return stored?.map((one) => one === 1);
   }
 
   /** On from where the last one ended. Valkey may give none at all in one step: other things may be stored there. */
