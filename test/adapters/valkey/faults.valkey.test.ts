@@ -63,7 +63,7 @@ describe('valkey that fails', function () {
     const made = await attach();
     expect(made.bus.state()).to.equal('disconnected');
     made.bus.publish(announcement(1n, ['x']));
-    expect(telemetry.total('bus_unsent')).to.equal(1);
+    await eventually(() => telemetry.total('bus_unsent') === 1);
     expect(await made.sharedCache.put('k', present(1n, 1n, 'x'))).to.equal(false);
     expect(await made.description()).to.equal(undefined);
     await eventually(() => telemetry.logged.length > 0);
