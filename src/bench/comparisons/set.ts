@@ -1,5 +1,7 @@
+import type { BenchServer } from '../bench-server.ts';
 import type { Comparison } from '../compare/comparison.ts';
 import { fill } from '../compare/world.ts';
+import { keyAt } from '../load/keys.ts';
 import { CALL_COLUMNS } from './call-columns.ts';
 import { ifThere } from './if-there.ts';
 import { ratioOf } from './ratio-of.ts';
@@ -19,10 +21,12 @@ export const set: Comparison = {
     const replica = await world.replica();
     await fill(replica, KEYS, world.signal);
     const etcd = await world.etcd(KEYS);
+    const floor = await world.floor(replica, keyAt(KEYS, 0));
     const run = (seconds: number) => ({ kind: 'closed', inFlight: IN_FLIGHT, seconds }) as const;
+    const paramd = ({ target }: BenchServer) => ({ ...LOAD, dialect: 'paramd', targets: [target] }) as const;
     const { url } = world.servers.postgres;
     return [
-      await world.series('paramd', { ...LOAD, dialect: 'paramd', targets: [replica.target] }, run, { server: replica }),
+      await world.series('paramd', paramd(replica), run, { server: replica }),
       ...(await ifThere(etcd, (server) =>
         world.series('etcd', { ...LOAD, dialect: 'etcd', targets: [server.target] }, run, { server }),
       )),
@@ -31,6 +35,7 @@ export const set: Comparison = {
         { kind: 'postgres', operation: 'upsert', url, connections: CONNECTIONS, keys: KEYS },
         run,
       ),
+      await world.series('floor', paramd(floor), run, { server: floor }),
     ];
   },
 };
