@@ -3,7 +3,8 @@ import pg from 'pg';
 import { sessionSettings } from '../../../src/adapters/postgres/lane.ts';
 import { LOG } from '../../../src/adapters/postgres/read-log.ts';
 import { LIST } from '../../../src/adapters/postgres/read-parameters.ts';
-import { done, set } from '../../contract/store-subject.ts';
+import { done, remove, set, write } from '../../contract/store-subject.ts';
+import { eventually } from '../../e2e/eventually.ts';
 import type { PostgresSubject } from './postgres-subject.ts';
 import { openSubject } from './postgres-subject.ts';
 
@@ -72,6 +73,32 @@ describe('plans', function () {
     const begun = performance.now();
     for (let n = 0; n < 20; n++) await done(subject.store, set('k00001', String(n)));
     expect((performance.now() - begun) / 20, 'ms per commit').to.be.lessThan(100);
+  });
+});
+
+describe('plans that were made when the tables were small', () => {
+  it('still let a commit read no more than it writes', async () => {
+    const subject = await openSubject();
+    const lookups = async () => {
+      const text = `SELECT idx_tup_read AS n FROM pg_stat_user_indexes WHERE indexrelname = 'current_pkey'`;
+      return Number((await subject.sql(text))[0]!.n);
+    };
+    const store = await subject.another();
+    await done(store, set('a', '1'));
+    await subject.sql('VACUUM ANALYZE paramd.current');
+    for (let n = 0; n < 3; n++) await done(store, write([set('a', '2'), remove('b', { allowMissing: true })]));
+    await subject.sql(`ALTER TABLE paramd.current SET (autovacuum_enabled = off)`);
+    await done(store, set('a', '3'));
+    await subject.sql(`
+      INSERT INTO paramd.current
+      SELECT 'k' || n, 'string_value', '\\x00', 1, 1, 1, 0, 0, 'me', '{}', 0 FROM generate_series(1, ${KEYS}) AS n`);
+    const before = await lookups();
+    for (let n = 0; n < 3; n++) await done(store, write([set('k1', '2'), set('new', '1'), remove(`k${n + 2}`)]));
+    // Its session tells what it has read when it ends.
+    await store.close();
+    await eventually(async () => (await lookups()) > before);
+    expect((await lookups()) - before).to.be.lessThan(100);
+    await subject.close();
   });
 });
 

@@ -47,11 +47,13 @@ CREATE FUNCTION paramd.apply(
   OUT refusal text, OUT epoch_id text, OUT previous_batch_id text, OUT from_revision bigint, OUT to_revision bigint,
   OUT time_us bigint, OUT outcomes text
 ) LANGUAGE plpgsql VOLATILE
--- The tables are empty when the plans are made, and large later: only index lookups are right for both.
+-- The tables are empty when the plans are made, and large later: only index lookups are right for both. Hence left
+-- joins only, which cannot be turned round, and no copy of a table that was small (material) instead of lookups.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_material = off
 SET jit = off
 AS $$
 #variable_conflict use_column
@@ -137,11 +139,11 @@ BEGIN
       bool_or(r.time_us <= v_now - 3600000000)
     INTO v_replayed, v_forgotten
     FROM unnest(p_principal, p_request, p_hash) WITH ORDINALITY AS o(principal, id, hash, w)
-    JOIN paramd.request r ON r.principal = o.principal AND r.id = o.id;
+    LEFT JOIN paramd.request r ON r.principal = o.principal AND r.id = o.id;
     v_decided := coalesce(v_decided || v_replayed, v_replayed, v_decided);
     IF v_forgotten THEN
-      DELETE FROM paramd.request r USING unnest(p_principal, p_request) AS o(principal, id)
-      WHERE r.principal = o.principal AND r.id = o.id AND r.time_us <= v_now - 3600000000;
+      DELETE FROM paramd.request
+      WHERE principal = ANY (p_principal) AND id = ANY (p_request) AND time_us <= v_now - 3600000000;
     END IF;
   END IF;
 
@@ -264,17 +266,17 @@ BEGIN
     l.labels, l.cache_ttl_ns);
 
   IF true = ANY (p_deletes) THEN
-    WITH gone AS (
-      DELETE FROM paramd.current c USING unnest(p_key) WITH ORDINALITY AS o(key, n)
-      WHERE c.key = o.key AND p_deletes[n] AND v_revision[p_write[n]] IS NOT NULL
-      RETURNING n, c.*
+    WITH logged AS (
+      INSERT INTO paramd.change
+      SELECT v_revision[p_write[n]], p_index[n], p_batch, v_now, p_actor[p_write[n]], o.key, true,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        c.kind, c.value, c.mod_revision, c.create_revision, c.version, c.create_time_us, c.update_time_us,
+        c.updated_by, c.labels, c.cache_ttl_ns
+      FROM unnest(p_key) WITH ORDINALITY AS o(key, n) LEFT JOIN paramd.current c ON c.key = o.key
+      WHERE v_revision[p_write[n]] IS NOT NULL AND p_deletes[n] AND coalesce(c.mod_revision, 0) > 0
+      RETURNING key
     )
-    INSERT INTO paramd.change
-    SELECT v_revision[p_write[n]], p_index[n], p_batch, v_now, p_actor[p_write[n]], key, true,
-      NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-      kind, value, mod_revision, create_revision, version, create_time_us, update_time_us, updated_by, labels,
-      cache_ttl_ns
-    FROM gone;
+    DELETE FROM paramd.current WHERE key = ANY (ARRAY(SELECT key FROM logged));
   END IF;
 
   UPDATE paramd.head SET revision = to_revision, batch_id = p_batch;
