@@ -22,27 +22,40 @@ const CACHE_TTL_TAG = 0x52;
 
 /** Tag and length before the parameter: 1 + 5 bytes at most. */
 const PREFIX_BYTES_MAX = 6;
-const SCRATCH_BYTES = 64 << 10;
-const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+const scratch = Buffer.allocUnsafeSlow(64 << 10);
 
 export const parameterCodec: ParameterCodec = { encode: encodeParameter, decode: decodeParameter };
 
 /** As ParameterCodec says. A buffer of its own: what a cache keeps must not hold on to a larger one. */
 export function encodeParameter(parameter: Parameter): Buffer {
-  const bytesMax = PREFIX_BYTES_MAX + encodedBytesMax(parameter);
-  const target = bytesMax <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(bytesMax);
-  const end = writeFields(target, PREFIX_BYTES_MAX, parameter);
-  const length = end - PREFIX_BYTES_MAX;
-  const prefix = Buffer.allocUnsafe(PREFIX_BYTES_MAX);
-  const prefixBytes = writeLength(prefix, 0, PARAMETER_TAG, length);
-  const encoded = Buffer.allocUnsafeSlow(prefixBytes + length);
-  prefix.copy(encoded, 0, 0, prefixBytes);
-  target.copy(encoded, prefixBytes, PREFIX_BYTES_MAX, end);
+  const target = scratchOf(parameterBytesMax(parameter));
+  const length = writeParameter(target, 0, PARAMETER_TAG, parameter);
+  const encoded = Buffer.allocUnsafeSlow(length);
+  target.copy(encoded, 0, 0, length);
   return encoded;
 }
 
-function encodedBytesMax(parameter: Parameter): number {
-  let bytes = 128 + (parameter.key.length + parameter.updatedBy.length) * 3 + (parameter.value?.encoded.length ?? 0);
+/** Room to write into, until whoever asked for it has copied what it wrote. */
+export function scratchOf(bytes: number): Buffer {
+  return bytes <= scratch.length ? scratch : Buffer.allocUnsafeSlow(bytes);
+}
+
+/** The parameter as a field of whatever carries it. @returns the position behind it */
+export function writeParameter(target: Buffer, at: number, tag: number, parameter: Parameter): number {
+  const start = at + PREFIX_BYTES_MAX;
+  const end = writeFields(target, start, parameter);
+  const from = writeLength(target, at, tag, end - start);
+  target.copyWithin(from, start, end);
+  return from + end - start;
+}
+
+/** Of what writeParameter writes, and of what it needs meanwhile. */
+export function parameterBytesMax(parameter: Parameter): number {
+  let bytes =
+    PREFIX_BYTES_MAX +
+    128 +
+    (parameter.key.length + parameter.updatedBy.length) * 3 +
+    (parameter.value?.encoded.length ?? 0);
   for (const [name, text] of parameter.labels) bytes += 24 + (name.length + text.length) * 3;
   return bytes;
 }

