@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Cluster, failureOf, setText } from './cluster.ts';
+import { Cluster, failureOf, type Replica, setText } from './cluster.ts';
 
 describe('reads and writes of the core', () => {
   let cluster: Cluster;
@@ -141,6 +141,25 @@ describe('reads and writes of the core', () => {
     await cluster.run(Promise.all(keys.map((key) => fresh.get(key))));
     expect(fresh.telemetry.total('store_loads')).to.equal(20);
     expect(fresh.telemetry.total('store_reads')).to.be.at.most(2);
+  });
+
+  it('C12: a caller whose lookup was under way while a load ended shares what it brought', async () => {
+    cluster = await Cluster.start();
+    const [one, two] = cluster.replicas as [Replica, Replica];
+    await cluster.run(one.set('a', 'x'));
+    await cluster.clock.advance(10);
+    cluster.valkey.load();
+    const load = cluster.hold('read', 'answer');
+    const first = two.get('a');
+    await load.reached;
+    const lookup = cluster.valkey.hold('get-answer', 'a');
+    const second = two.get('a');
+    await lookup.reached;
+    load.release();
+    expect((await cluster.run(first)).freshness.servedFrom).to.equal('store');
+    lookup.release();
+    expect((await cluster.run(second)).freshness.servedFrom).to.equal('near-cache');
+    expect(two.telemetry.total('store_loads')).to.equal(1);
   });
 
   it('a batch is read at one revision, in the order asked for, and tells what is missing', async () => {

@@ -65,6 +65,20 @@ describe('the loader', () => {
     return found === 'late' ? 'late' : found.asOf;
   };
 
+  it('C6: the failure of a load from before the call is not the answer to it, that of a later one is', async () => {
+    const first = load('a');
+    await clock.advance(1);
+    const second = load('a', needNow({ sinceMs: 0 }));
+    await clock.advance(1);
+    expect(begun).to.deep.equal(['a']);
+    current.reject(new StoreError('unreachable', 'the request was lost'));
+    expect(await first.catch((error: unknown) => error)).to.be.instanceOf(StoreError);
+    await clock.advance(1);
+    expect(begun).to.deep.equal(['a', 'a']);
+    current.reject(new StoreError('unreachable', 'it is away'));
+    expect(await second.catch((error: unknown) => error)).to.have.property('message', 'it is away');
+  });
+
   it('C12: begins the oldest first, be it of one key or of several; single keys share a statement', async () => {
     const first = load('first');
     await clock.advance(1);

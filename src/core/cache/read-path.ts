@@ -65,7 +65,8 @@ export class ReadPath {
         const known = await this.#degraded(key, need);
         if (known !== undefined) return known;
       }
-      return (await this.#fromCaches(key, need)) ?? (await this.#fromStore(key, need));
+      // During the lookup another caller's load may have ended: without a look at what it brought there would be two.
+      return (await this.#fromCaches(key, need)) ?? this.#held(key, need) ?? (await this.#fromStore(key, need));
     } catch (error) {
       const known = isUnreachable(error) && need.mayDegrade ? await this.#degraded(key, need) : undefined;
       if (known === undefined) throw callerError(error);
@@ -78,10 +79,10 @@ export class ReadPath {
     const { view, proof, lease, tailer, telemetry } = this.#options;
     if (view.held(key) !== undefined) {
       await proof.establish(need);
-      const entry = view.held(key);
-      if (entry !== undefined && proof.holds(need)) {
+      const held = this.#held(key, need);
+      if (held !== undefined) {
         telemetry.add('near_hits');
-        return this.#cached(entry.encoded, 'near-cache');
+        return held;
       }
     }
     telemetry.add('near_misses');
@@ -94,6 +95,12 @@ export class ReadPath {
     await proof.establish(need);
     if (!view.isCurrent(key, content.asOf) || !proof.holds(need)) return undefined;
     return this.#cached(content.encoded, 'shared-cache');
+  }
+
+  #held(key: string, need: Need): Read | undefined {
+    const { view, proof } = this.#options;
+    const entry = view.held(key);
+    return entry !== undefined && proof.holds(need) ? this.#cached(entry.encoded, 'near-cache') : undefined;
   }
 
   async #lookUp(key: string, need: Need): Promise<Content | undefined> {

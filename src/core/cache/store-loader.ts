@@ -7,6 +7,7 @@ import type { StoreReads } from '../store-reads.ts';
 import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
+import { isUnreachable } from './need.ts';
 
 /** Of a response. gRPC clients refuse more than 4 MiB. */
 export const ANSWER_BYTES_MAX = (4 << 20) - (64 << 10);
@@ -74,7 +75,8 @@ interface Flight {
  *
  * Naive single-flight hands a caller whatever load is under way, even one that read before the caller's own write. Here a
  * caller accepts a flight only if it began in time and reflects enough; otherwise it joins the next one, which begins
- * when the present one has ended. A caller that leaves ends nothing that others wait for, and nothing that has begun.
+ * when the present one has ended. Nor does the failure of one that began before the call say that the store is away now.
+ * A caller that leaves ends nothing that others wait for, and nothing that has begun.
  */
 export class StoreLoader {
   readonly #options: LoaderOptions;
@@ -100,8 +102,13 @@ export class StoreLoader {
     try {
       for (let sinceMs = need.sinceMs; ; sinceMs = need.callStartedAtMs) {
         const flight = this.#join(keys, sinceMs);
-        const loaded = await this.#wait(flight, patience);
+        const loaded = await this.#wait(flight, patience).catch((error: unknown) => {
+          if (isUnreachable(error) && (flight.startedAtMs ?? Infinity) < need.callStartedAtMs)
+            return 'outdated' as const;
+          throw error;
+        });
         if (loaded === 'late') return 'late';
+        if (loaded === 'outdated') continue;
         if (loaded.asOf >= need.atLeast || loaded.startedAtMs >= need.callStartedAtMs) return loaded;
       }
     } finally {
