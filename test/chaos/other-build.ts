@@ -7,15 +7,17 @@ const MIGRATIONS = 'src/adapters/postgres/migrations';
 const CHANGES_BACK = 25;
 
 /**
- * The program as it was: the newest release, or without one some changes ago. Undefined: this is no checkout with so much
- * history.
+ * The program as it was: the newest release, or without one some changes ago; but with the present schema, since no program
+ * starts on a newer one. Undefined: this is no checkout with so much history.
  * @param folder empty
  * @returns its bin/paramd.js
  */
 export function unpackPreviousBuild(folder: string): { readonly program: string; readonly name: string } | undefined {
-  const commit =
+  const before =
     git('describe', '--tags', '--abbrev=0') ?? git('log', '-1', `--skip=${CHANGES_BACK}`, '--format=%h', '--', 'src');
-  if (commit === undefined) return undefined;
+  const schema = git('log', '-1', '--format=%h', '--', MIGRATIONS);
+  if (before === undefined || schema === undefined) return undefined;
+  const commit = git('merge-base', before, schema) === git('rev-parse', schema) ? before : schema;
   const archive = join(folder, 'archive.tar');
   if (git('archive', '--output', archive, commit, 'bin', 'src', 'gen', 'proto', 'package.json') === undefined)
     return undefined;

@@ -9,9 +9,9 @@ import type { Lane } from './lane.ts';
 import { toLabels } from './rows.ts';
 
 const PARAMETERS = 26;
-const APPLY = `SELECT * FROM paramd.apply(${Array.from({ length: PARAMETERS }, (_, index) => `$${index + 1}`).join(', ')})`;
+const COMMIT_BATCH = `SELECT * FROM paramd.commit_batch(${Array.from({ length: PARAMETERS }, (_, index) => `$${index + 1}`).join(', ')})`;
 
-interface ApplyRow {
+interface CommittedRow {
   refusal: string | null;
   epoch_id: string;
   previous_batch_id: string;
@@ -21,7 +21,7 @@ interface ApplyRow {
   outcomes: string;
 }
 
-/** As paramd.apply tells it (0003_apply.sql). Indexes are of operations within their write. */
+/** As paramd.commit_batch tells it (0006_commit_batch.sql). Indexes are of operations within their write. */
 type Told = ToldDone | ToldReplayed | ToldUnmet | string;
 type ToldDone = readonly [ahead: number | null, sets: readonly ToldSet[], missing?: readonly number[]];
 type ToldSet = 0 | string | readonly [counts: string, labels?: Record<string, string>];
@@ -48,13 +48,13 @@ export async function commitBatch(
   expected: Expected,
   options: CommitOptions,
 ): Promise<Committed> {
-  const values = applyValues(batch, expected);
+  const values = valuesOf(batch, expected);
   const begun = performance.now();
   let extended = false;
   for (;;) {
     try {
       return await lane.use(async (client) => {
-        const { rows } = await client.query<ApplyRow>({ name: 'apply', text: APPLY, values });
+        const { rows } = await client.query<CommittedRow>({ name: 'commit batch', text: COMMIT_BATCH, values });
         return toCommitted(batch, rows[0]!);
       }, 'write');
     } catch (error) {
@@ -67,7 +67,7 @@ export async function commitBatch(
   }
 }
 
-function applyValues({ id, writes }: Batch, expected: Expected): unknown[] {
+function valuesOf({ id, writes }: Batch, expected: Expected): unknown[] {
   const conditions = writes.flatMap((write, at) =>
     write.conditions.map(({ key, ifRevision }, index) => ({ w: at + 1, index, key, ifRevision })),
   );
@@ -124,7 +124,7 @@ function setOf(operation: Operation): SetOperation | undefined {
   return operation.type === 'set' ? operation : undefined;
 }
 
-function toCommitted(batch: Batch, row: ApplyRow): Committed {
+function toCommitted(batch: Batch, row: CommittedRow): Committed {
   if (row.refusal !== null) throw new StoreError('epoch-changed', `the store disagrees: another ${row.refusal}`);
   const told = JSON.parse(row.outcomes) as Told[];
   return {
@@ -136,7 +136,7 @@ function toCommitted(batch: Batch, row: ApplyRow): Committed {
   };
 }
 
-function toOutcome(write: Write, told: Told, row: ApplyRow): Outcome {
+function toOutcome(write: Write, told: Told, row: CommittedRow): Outcome {
   if (typeof told === 'string') return { done: false, refusal: toRefusal(write, told, row) };
   if ('unmet' in told) return { done: false, refusal: unmetConditions(write, told) };
   const setOperations = write.operations.filter((operation) => operation.type === 'set');
@@ -192,7 +192,7 @@ function unmetConditions(write: Write, { unmet }: ToldUnmet): Refusal {
   };
 }
 
-function toRefusal(write: Write, told: string, row: ApplyRow): Refusal {
+function toRefusal(write: Write, told: string, row: CommittedRow): Refusal {
   const [reason, index = '0', current = '0', ahead = '0', kind] = told.split(' ');
   const operation = Number(index);
   const key = write.operations[operation]!.key;

@@ -46,6 +46,25 @@ describe('migrations', () => {
     }
   });
 
+  it('leave replicas of the version before, which call paramd.apply, what they write with', async () => {
+    await migrate(database.url, quiet);
+    const store = await openPostgresStore({ connection: database.url });
+    try {
+      const { revision, epoch } = await store.readHead();
+      const [done] = await runSql(
+        database.url,
+        `SELECT refusal, to_revision FROM paramd.apply('theirs', $1, $2, '', '{}', '{}', '{}', '{}', '{0}', '{0}', '{f}',
+          '{a}', '{NULL}', '{f}', '{string_value}', '\\x0a0178', '{1}', '{3}', '{NULL}', '{NULL}', '{NULL}', '{me}', '{f}',
+          '{NULL}', '{NULL}', '{NULL}')`,
+        [epoch.id, String(revision)],
+      );
+      expect(done).to.deep.equal({ refusal: null, to_revision: String(revision + 1n) });
+      expect((await store.readEntry(revision + 1n))?.batchId).to.equal('theirs');
+    } finally {
+      await store.close();
+    }
+  });
+
   it('do not wait for a server that has fallen silent, before or after it took the connection', async function () {
     this.timeout(15_000);
     await migrate(database.url, quiet);

@@ -1,4 +1,5 @@
--- The log, the state that it leads to, and what is remembered of writes. Every write goes through paramd.apply (0003).
+-- The log, the state that it leads to, and what is remembered of writes. Every write goes through paramd.apply (0003), later
+-- paramd.commit_batch (0006).
 -- Times are microseconds since 1970, TTLs nanoseconds. Keys sort by bytes.
 --
 -- A backup of this schema (pg_dump --schema=paramd) restores to a server with another system identifier: the first

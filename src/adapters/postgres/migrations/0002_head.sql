@@ -1,15 +1,17 @@
--- Reading it costs reading a file; a session stays with one server, so it is remembered there.
-CREATE FUNCTION paramd.system_identifier() RETURNS text LANGUAGE sql VOLATILE AS $$
-  SELECT set_config('paramd.system_identifier', system_identifier::text, false) FROM pg_control_system()
-$$;
-
 -- System identifier and WAL timeline: another server, a restored copy or a promoted standby has another one. Null on a
--- standby, which is not to be read: it may lag. Every write and read asks, so it is an expression that can be inlined.
-CREATE FUNCTION paramd.incarnation() RETURNS text LANGUAGE sql VOLATILE AS $$
-  SELECT CASE WHEN NOT pg_is_in_recovery() THEN
-    coalesce(nullif(current_setting('paramd.system_identifier', true), ''), paramd.system_identifier())
-      || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
-  END
+-- standby, which is not to be read: it may lag. A session stays with one server, so the identifier, which costs reading
+-- a file, is remembered in it; the timeline is not.
+CREATE FUNCTION paramd.incarnation() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+  v_system text := current_setting('paramd.system_identifier', true);
+BEGIN
+  IF pg_is_in_recovery() THEN RETURN NULL; END IF;
+  IF coalesce(v_system, '') = '' THEN
+    SELECT system_identifier::text INTO STRICT v_system FROM pg_control_system();
+    PERFORM set_config('paramd.system_identifier', v_system, false);
+  END IF;
+  RETURN v_system || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8);
+END
 $$;
 
 CREATE FUNCTION paramd.now_us() RETURNS bigint LANGUAGE sql VOLATILE AS $$

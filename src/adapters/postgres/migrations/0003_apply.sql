@@ -1,15 +1,3 @@
--- Labels of a parameter after a set operation; p_remove and p_add are JSON, null: none.
-CREATE FUNCTION paramd.merged_labels(p_before jsonb, p_remove text, p_add text) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-  RETURN CASE
-    WHEN p_remove IS NULL THEN coalesce(p_before, '{}')
-    WHEN p_remove::jsonb ? '*' THEN '{}'
-    ELSE coalesce(p_before, '{}') - ARRAY(SELECT jsonb_array_elements_text(p_remove::jsonb))
-  END || coalesce(p_add::jsonb, '{}');
-END
-$$;
-
 -- One batch: judges every write and does those that pass, in one statement of the caller.
 --
 -- Problem: revisions must be dense, in commit order, and judged against exactly the state before them.
@@ -19,14 +7,11 @@ $$;
 -- all others see everything that was committed before, and the caller's one statement commits it.
 --
 -- The writes of a batch do not touch each other (no key twice, no condition on a key that another one writes, no
--- request id twice): so each is judged against the state before the batch, and what passed is written at the end, at once.
--- Of a small batch, most of the cost is to begin each statement, by the columns and expressions it has (a batch of one:
--- 0.42 ms; judged in six layers of SQL rather than in a loop: 0.62 ms). So a statement that a batch does not need is left
--- out, and none is wider than it must be.
+-- request id twice): so all are judged at once against the state before the batch.
 --
--- p_actor … p_hash are by write, p_write … p_remove by operation, both in order; p_write counts from 1, p_index from 0
--- within its write. Values are one string of bytes, cut by p_value_at and p_value_bytes. p_labels and p_remove are JSON.
--- An array of nothing but nulls may be null itself.
+-- Operations come as arrays, in order. What belongs to a write as a whole is repeated (p_actor, p_validate) or stands at
+-- its first operation (p_principal, p_request, p_hash). Values are one string of bytes, cut by p_value_at and
+-- p_value_bytes. p_labels and p_remove are JSON; null: none.
 --
 -- refusal: why nothing was done at all. outcomes: JSON, one for each write, without values or keys (300 operations done take
 -- less than 16 KiB), so that a slow reader does not keep the lock:
@@ -39,21 +24,19 @@ $$;
 --               or only "REQUEST_ID_REUSED", "COMMIT_BYTES"
 CREATE FUNCTION paramd.apply(
   p_batch text, p_epoch text, p_applied bigint, p_applied_batch text,
-  p_actor text[], p_validate boolean[], p_principal text[], p_request text[], p_hash bytea[],
   p_condition_write integer[], p_condition_index integer[], p_condition_key text[], p_condition_revision bigint[],
   p_write integer[], p_index integer[], p_deletes boolean[], p_key text[], p_if bigint[], p_lenient boolean[],
   p_kind text[], p_values bytea, p_value_at integer[], p_value_bytes integer[], p_ttl bigint[],
-  p_labels text[], p_remove text[],
+  p_labels text[], p_remove text[], p_actor text[], p_validate boolean[],
+  p_principal text[], p_request text[], p_hash bytea[],
   OUT refusal text, OUT epoch_id text, OUT previous_batch_id text, OUT from_revision bigint, OUT to_revision bigint,
   OUT time_us bigint, OUT outcomes text
 ) LANGUAGE plpgsql VOLATILE
--- The tables are empty when the plans are made, and large later: only index lookups are right for both. Hence left
--- joins only, which cannot be turned round, and no copy of a table that was small (material) instead of lookups.
+-- The tables are empty when the plans are made, and large later: only index lookups are right for both.
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
-SET enable_material = off
 SET jit = off
 AS $$
 #variable_conflict use_column
@@ -62,23 +45,8 @@ DECLARE
   v_epoch paramd.epoch;
   v_earlier paramd.batch;
   v_batch_at_applied text;
+  v_unmet jsonb;
   v_now bigint;
-  -- Outcomes that conditions and request ids decide, by write.
-  v_decided jsonb;
-  v_replayed jsonb;
-  v_forgotten boolean;
-  -- Labels may take what operations and conditions, of some 48 bytes each, leave of the answer's 16 KiB.
-  v_label_room integer := 16384 - 48 * (cardinality(p_key) + coalesce(cardinality(p_condition_key), 0));
-  op record;
-  -- Of the write that is judged.
-  w_outcome text;
-  w_sets text;
-  w_missing integer[];
-  w_bytes bigint;
-  -- What is to be written: by write the revision it takes, by operation the labels it changes.
-  v_revision bigint[];
-  v_labels jsonb[];
-  v_requests paramd.request[];
 BEGIN
   -- The role's default may be off, and a crash would then lose what was acknowledged, and issue it again.
   IF current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN
@@ -100,12 +68,9 @@ BEGIN
   END IF;
 
   SELECT * INTO STRICT v_epoch FROM paramd.epoch WHERE number = v_head.epoch_number;
-  refusal := CASE
-    WHEN v_epoch.id <> p_epoch THEN 'epoch'
-    WHEN v_epoch.incarnation IS DISTINCT FROM paramd.incarnation() THEN 'incarnation'
-    WHEN v_head.revision < p_applied THEN 'head'
-  END;
-  IF refusal IS NOT NULL THEN RETURN; END IF;
+  IF v_epoch.id <> p_epoch THEN refusal := 'epoch'; RETURN; END IF;
+  IF v_epoch.incarnation IS DISTINCT FROM paramd.incarnation() THEN refusal := 'incarnation'; RETURN; END IF;
+  IF v_head.revision < p_applied THEN refusal := 'head'; RETURN; END IF;
   IF p_applied_batch <> '' THEN
     IF v_head.revision = p_applied THEN
       v_batch_at_applied := v_head.batch_id;
@@ -116,10 +81,13 @@ BEGIN
   END IF;
 
   v_now := paramd.now_us();
-  to_revision := v_head.revision;
+  time_us := v_now;
+  epoch_id := v_epoch.id;
+  previous_batch_id := v_head.batch_id;
+  from_revision := v_head.revision + 1;
 
-  IF p_condition_write IS NOT NULL THEN
-    SELECT jsonb_object_agg(w, jsonb_build_object('unmet', mismatches)) INTO v_decided FROM (
+  IF cardinality(p_condition_write) > 0 THEN
+    SELECT jsonb_object_agg(w, mismatches) INTO v_unmet FROM (
       SELECT w, jsonb_agg(jsonb_build_array(i, coalesce(c.mod_revision, 0)::text) ORDER BY i) AS mismatches
       FROM unnest(p_condition_write, p_condition_index, p_condition_key, p_condition_revision) AS o(w, i, key, revision)
       LEFT JOIN paramd.current c ON c.key = o.key
@@ -128,159 +96,138 @@ BEGIN
     ) AS unmet;
   END IF;
 
-  -- Request ids come before conditions, and are forgotten after an hour.
-  IF p_request IS NOT NULL THEN
-    SELECT
-      jsonb_object_agg(w, CASE
-        WHEN r.content_hash = o.hash
-        THEN jsonb_build_object('replayed', r.revision::text, 'time', r.time_us::text, 'missing', r.missing)
-        ELSE '"REQUEST_ID_REUSED"'
-      END) FILTER (WHERE r.time_us > v_now - 3600000000),
-      bool_or(r.time_us <= v_now - 3600000000)
-    INTO v_replayed, v_forgotten
-    FROM unnest(p_principal, p_request, p_hash) WITH ORDINALITY AS o(principal, id, hash, w)
-    LEFT JOIN paramd.request r ON r.principal = o.principal AND r.id = o.id;
-    v_decided := coalesce(v_decided || v_replayed, v_replayed, v_decided);
-    IF v_forgotten THEN
-      DELETE FROM paramd.request
-      WHERE principal = ANY (p_principal) AND id = ANY (p_request) AND time_us <= v_now - 3600000000;
-    END IF;
-  END IF;
-
-  FOR op IN
-    SELECT n, p_write[n] AS w, p_index[n] AS i, p_write[n + 1] IS DISTINCT FROM p_write[n] AS last,
-      p_deletes[n] AS deletes, c.key IS NOT NULL AS found, c.kind, coalesce(c.mod_revision, 0) AS mod_revision,
-      p_labels[n] IS NOT NULL OR p_remove[n] IS NOT NULL AS relabels, c.labels,
-      CASE WHEN NOT p_deletes[n] AND c.labels <> '{}' THEN octet_length(c.labels::text) ELSE 0 END AS label_bytes,
+  WITH op AS (
+    SELECT o.*,
+      c.key IS NOT NULL AS found, c.kind AS old_kind, c.value AS old_value, c.mod_revision AS old_revision,
+      c.create_revision AS old_create_revision, c.version AS old_version, c.create_time_us AS old_create_time_us,
+      c.update_time_us AS old_update_time_us, c.updated_by AS old_updated_by, c.labels AS old_labels,
+      c.cache_ttl_ns AS old_ttl,
+      r.content_hash AS first_hash, r.revision AS first_revision, r.time_us AS first_time_us, r.missing AS first_missing,
       CASE
-        WHEN p_if[n] = 0 AND c.key IS NOT NULL AND NOT p_deletes[n] THEN 'PARAMETER_EXISTS'
-        WHEN p_if[n] <> coalesce(c.mod_revision, 0) THEN 'REVISION_MISMATCH'
-        WHEN p_deletes[n] AND c.key IS NULL AND NOT p_lenient[n] THEN 'PARAMETER_NOT_FOUND'
-        WHEN NOT p_deletes[n] AND c.key IS NULL AND p_kind[n] IS NULL THEN 'VALUE_REQUIRED'
-        WHEN NOT p_deletes[n] AND p_kind[n] <> c.kind AND NOT p_lenient[n] THEN 'KIND_MISMATCH'
-      END AS refusal,
-      -- Written, but for its labels, and replaced.
-      96 + octet_length(o.key) + octet_length(p_actor[p_write[n]])
-        + CASE WHEN p_deletes[n] THEN 0 ELSE coalesce(p_value_bytes[n], octet_length(c.value), 0) END
-        + CASE WHEN c.key IS NULL THEN 0
-          ELSE 96 + octet_length(c.key) + octet_length(c.updated_by) + octet_length(c.value)
-            + CASE WHEN c.labels <> '{}' THEN octet_length(c.labels::text) ELSE 0 END
-          END AS bytes,
-      concat_ws(' ', c.create_revision, c.version + 1, c.create_time_us,
-        nullif(coalesce(p_ttl[n], c.cache_ttl_ns), 3600000000000)) AS counts
-    FROM unnest(p_key) WITH ORDINALITY AS o(key, n) LEFT JOIN paramd.current c ON c.key = o.key
-    ORDER BY n
-  LOOP
-    IF op.i = 0 THEN
-      w_outcome := (v_decided -> op.w::text)::text;
-      w_sets := '';
-      w_missing := NULL;
-      w_bytes := 0;
-    END IF;
-
-    IF w_outcome IS NOT NULL THEN
-      NULL; -- Decided.
-    ELSIF op.refusal IS NOT NULL THEN
-      w_outcome := to_json(
-        concat_ws(' ', op.refusal, op.i, op.mod_revision, to_revision - v_head.revision, op.kind))::text;
-    ELSIF op.deletes AND NOT op.found THEN
-      w_missing := w_missing || op.i;
-    ELSE
-      IF op.relabels THEN
-        op.labels := paramd.merged_labels(op.labels, p_remove[op.n], p_labels[op.n]);
-        op.label_bytes := CASE WHEN op.labels <> '{}' THEN octet_length(op.labels::text) ELSE 0 END;
-        v_labels[op.n] := op.labels;
-        IF (SELECT count(*) FROM jsonb_object_keys(op.labels)) > 64 THEN
-          w_outcome := to_json(concat_ws(' ', 'LABELS', op.i))::text;
-        END IF;
-      END IF;
-      w_bytes := w_bytes + op.bytes + op.label_bytes;
-      IF op.deletes THEN
-        NULL; -- There is nothing to tell.
-      ELSIF NOT op.found THEN
-        w_sets := concat(w_sets, ',0');
-      ELSIF op.label_bytes = 0 THEN
-        w_sets := concat(w_sets, ',"', op.counts, '"');
-      ELSIF op.label_bytes <= v_label_room THEN
-        w_sets := concat(w_sets, ',["', op.counts, '",', op.labels, ']');
-        v_label_room := v_label_room - op.label_bytes;
-      ELSE
-        w_sets := concat(w_sets, ',["', op.counts, '"]');
-      END IF;
-    END IF;
-    CONTINUE WHEN NOT op.last;
-
-    IF w_outcome IS NULL AND w_bytes > 3145728 THEN w_outcome := '"COMMIT_BYTES"'; END IF;
-    IF w_outcome IS NULL THEN
-      w_sets := concat(',[', substr(w_sets, 2), ']', ',' || to_json(w_missing), ']');
-      IF p_validate[op.w] THEN
-        w_outcome := concat('[null', w_sets);
-      ELSE
-        -- What finds only nothing to delete takes none.
-        IF w_bytes > 0 THEN
-          to_revision := to_revision + 1;
-          v_revision[op.w] := to_revision;
-        END IF;
-        IF p_request[op.w] IS NOT NULL THEN
-          v_requests := v_requests || ROW(p_principal[op.w], p_request[op.w], p_hash[op.w], to_revision, w_bytes > 0,
-            coalesce(w_missing, '{}'), v_now)::paramd.request;
-        END IF;
-        w_outcome := concat('[', to_revision - v_head.revision, w_sets);
-      END IF;
-    END IF;
-    outcomes := concat_ws(',', outcomes, w_outcome);
-  END LOOP;
-
-  time_us := v_now;
-  epoch_id := v_epoch.id;
-  previous_batch_id := v_head.batch_id;
-  from_revision := v_head.revision + 1;
-  outcomes := concat('[', outcomes, ']');
-
-  IF v_requests IS NOT NULL THEN
-    INSERT INTO paramd.request SELECT * FROM unnest(v_requests);
-  END IF;
-  IF to_revision < from_revision THEN RETURN; END IF;
-
-  WITH logged AS (
-    INSERT INTO paramd.change
-    SELECT v_revision[p_write[n]], p_index[n], p_batch, v_now, p_actor[p_write[n]], o.key, false,
-      coalesce(p_kind[n], c.kind),
-      CASE WHEN p_kind[n] IS NULL THEN c.value ELSE substr(p_values, p_value_at[n], p_value_bytes[n]) END,
-      coalesce(c.create_revision, v_revision[p_write[n]]), coalesce(c.version, 0) + 1, coalesce(c.create_time_us, v_now),
-      coalesce(v_labels[n], c.labels, '{}'), coalesce(p_ttl[n], c.cache_ttl_ns, 3600000000000),
-      c.kind, c.value, c.mod_revision, c.create_revision, c.version, c.create_time_us, c.update_time_us, c.updated_by,
-      c.labels, c.cache_ttl_ns
-    FROM unnest(p_key) WITH ORDINALITY AS o(key, n) LEFT JOIN paramd.current c ON c.key = o.key
-    WHERE v_revision[p_write[n]] IS NOT NULL AND NOT p_deletes[n]
-    RETURNING key, kind, value, revision, create_revision, version, create_time_us, time_us, updated_by, labels,
-      cache_ttl_ns
-  )
-  -- Rather than ON CONFLICT, which looks for rows of others first: under the lock there are none.
-  MERGE INTO paramd.current AS c USING logged AS l ON c.key = l.key
-  WHEN MATCHED THEN UPDATE SET
-    kind = l.kind, value = l.value, mod_revision = l.revision, version = l.version, update_time_us = l.time_us,
-    updated_by = l.updated_by, labels = l.labels, cache_ttl_ns = l.cache_ttl_ns
-  WHEN NOT MATCHED THEN INSERT VALUES (
-    l.key, l.kind, l.value, l.revision, l.create_revision, l.version, l.create_time_us, l.time_us, l.updated_by,
-    l.labels, l.cache_ttl_ns);
-
-  IF true = ANY (p_deletes) THEN
-    WITH logged AS (
-      INSERT INTO paramd.change
-      SELECT v_revision[p_write[n]], p_index[n], p_batch, v_now, p_actor[p_write[n]], o.key, true,
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        c.kind, c.value, c.mod_revision, c.create_revision, c.version, c.create_time_us, c.update_time_us,
-        c.updated_by, c.labels, c.cache_ttl_ns
-      FROM unnest(p_key) WITH ORDINALITY AS o(key, n) LEFT JOIN paramd.current c ON c.key = o.key
-      WHERE v_revision[p_write[n]] IS NOT NULL AND p_deletes[n] AND coalesce(c.mod_revision, 0) > 0
-      RETURNING key
+        WHEN o.deletes THEN NULL
+        WHEN o.labels IS NULL AND o.remove IS NULL THEN coalesce(c.labels, '{}')
+        ELSE CASE
+          WHEN o.remove IS NULL THEN coalesce(c.labels, '{}')
+          WHEN o.remove::jsonb ? '*' THEN '{}'
+          ELSE coalesce(c.labels, '{}') - ARRAY(SELECT jsonb_array_elements_text(o.remove::jsonb))
+        END || coalesce(o.labels::jsonb, '{}')
+      END AS new_labels
+    FROM unnest(
+      p_write, p_index, p_deletes, p_key, p_if, p_lenient, p_kind, p_value_at, p_value_bytes, p_ttl,
+      p_labels, p_remove, p_actor, p_validate, p_principal, p_request, p_hash
+    ) AS o(
+      w, i, deletes, key, if_revision, lenient, kind, value_at, value_bytes, ttl,
+      labels, remove, actor, validate, principal, request, hash
     )
-    DELETE FROM paramd.current WHERE key = ANY (ARRAY(SELECT key FROM logged));
-  END IF;
+    LEFT JOIN paramd.current c ON c.key = o.key
+    LEFT JOIN paramd.request r
+      ON r.principal = o.principal AND r.id = o.request AND r.time_us > v_now - 3600000000
+    OFFSET 0
+  ), judged AS (
+    SELECT op.*,
+      CASE
+        WHEN if_revision = 0 AND found AND NOT deletes THEN 'PARAMETER_EXISTS'
+        WHEN if_revision <> coalesce(old_revision, 0) THEN 'REVISION_MISMATCH'
+        WHEN deletes AND NOT found AND NOT lenient THEN 'PARAMETER_NOT_FOUND'
+        WHEN NOT deletes AND NOT found AND kind IS NULL THEN 'VALUE_REQUIRED'
+        WHEN NOT deletes AND found AND kind <> old_kind AND NOT lenient THEN 'KIND_MISMATCH'
+        WHEN labels IS NOT NULL AND (SELECT count(*) FROM jsonb_object_keys(new_labels)) > 64 THEN 'LABELS'
+      END AS refusal,
+      found OR NOT deletes AS changes,
+      CASE WHEN new_labels <> '{}' THEN octet_length(new_labels::text) ELSE 0 END AS label_bytes,
+      CASE WHEN found OR NOT deletes THEN 96 + octet_length(key) + octet_length(actor) ELSE 0 END
+        + CASE WHEN found THEN 96 + octet_length(key) + octet_length(old_updated_by) + octet_length(old_value)
+            + CASE WHEN old_labels <> '{}' THEN octet_length(old_labels::text) ELSE 0 END ELSE 0 END
+        + CASE WHEN deletes THEN 0 ELSE coalesce(value_bytes, octet_length(old_value)) END AS bytes
+    FROM op
+    OFFSET 0
+  ), summed AS (
+    SELECT judged.*,
+      coalesce(v_unmet ? w::text, false) AS unmet,
+      max(first_revision) OVER whole IS NOT NULL AS replayed,
+      min(i) FILTER (WHERE refusal IS NOT NULL) OVER whole AS refused_at,
+      bool_or(changes) OVER whole AS write_changes,
+      sum(bytes + label_bytes) OVER whole > 3145728 AS too_large,
+      array_agg(i) FILTER (WHERE deletes AND NOT found) OVER whole AS missing,
+      sum(label_bytes) OVER (ORDER BY w, i) <= 2048 AS labels_told
+    FROM judged WINDOW whole AS (PARTITION BY w)
+  ), passed AS (
+    SELECT summed.*, NOT replayed AND NOT unmet AND refused_at IS NULL AND NOT too_large AS done FROM summed
+  ), taken AS (
+    SELECT passed.*, done AND write_changes AND NOT validate AS takes,
+      v_head.revision
+        + sum(CASE WHEN i = 0 AND done AND write_changes AND NOT validate THEN 1 ELSE 0 END) OVER (ORDER BY w, i)::bigint
+        AS revision
+    FROM passed
+  ), valued AS MATERIALIZED (
+    SELECT taken.*,
+      CASE WHEN kind IS NULL THEN old_value ELSE substr(p_values, value_at, value_bytes) END AS new_value,
+      coalesce(ttl, old_ttl, 3600000000000) AS new_ttl,
+      concat_ws(' ', old_create_revision, old_version + 1, old_create_time_us,
+        nullif(coalesce(ttl, old_ttl), 3600000000000)) AS counts
+    FROM taken
+  ), logged AS (
+    INSERT INTO paramd.change
+    SELECT revision, i, p_batch, v_now, actor, key, deletes,
+      CASE WHEN NOT deletes THEN coalesce(kind, old_kind) END,
+      CASE WHEN NOT deletes THEN new_value END,
+      CASE WHEN NOT deletes THEN coalesce(old_create_revision, revision) END,
+      CASE WHEN NOT deletes THEN coalesce(old_version, 0) + 1 END,
+      CASE WHEN NOT deletes THEN coalesce(old_create_time_us, v_now) END,
+      new_labels,
+      CASE WHEN NOT deletes THEN new_ttl END,
+      old_kind, old_value, old_revision, old_create_revision, old_version, old_create_time_us, old_update_time_us,
+      old_updated_by, old_labels, old_ttl
+    FROM valued WHERE takes AND changes
+  ), put AS (
+    INSERT INTO paramd.current AS c
+    SELECT key, coalesce(kind, old_kind), new_value, revision, coalesce(old_create_revision, revision),
+      coalesce(old_version, 0) + 1, coalesce(old_create_time_us, v_now), v_now, actor, new_labels, new_ttl
+    FROM valued WHERE takes AND NOT deletes
+    ON CONFLICT (key) DO UPDATE SET
+      kind = excluded.kind, value = excluded.value, mod_revision = excluded.mod_revision, version = excluded.version,
+      update_time_us = excluded.update_time_us, updated_by = excluded.updated_by, labels = excluded.labels,
+      cache_ttl_ns = excluded.cache_ttl_ns
+  ), gone AS (
+    DELETE FROM paramd.current c USING valued v WHERE c.key = v.key AND v.takes AND v.deletes
+  ), remembered AS (
+    INSERT INTO paramd.request AS r
+    SELECT principal, request, hash, revision, takes, coalesce(missing, '{}'), v_now
+    FROM valued WHERE request IS NOT NULL AND done AND NOT validate
+    ON CONFLICT (principal, id) DO UPDATE SET
+      content_hash = excluded.content_hash, revision = excluded.revision, changed = excluded.changed,
+      missing = excluded.missing, time_us = excluded.time_us
+  )
+  SELECT coalesce(max(last_revision), v_head.revision), coalesce(json_agg(outcome ORDER BY w)::text, '[]') INTO to_revision, outcomes FROM (
+    SELECT w, max(revision) AS last_revision,
+      CASE
+        WHEN bool_or(replayed) THEN coalesce(
+          max(json_build_object('replayed', first_revision::text, 'time', first_time_us::text, 'missing', first_missing)::text)
+            FILTER (WHERE first_hash = hash),
+          '"REQUEST_ID_REUSED"')::json
+        WHEN bool_or(unmet) THEN json_build_object('unmet', v_unmet -> w::text)
+        WHEN max(refused_at) IS NOT NULL THEN to_json(
+          max(concat_ws(' ', refusal, i, coalesce(old_revision, 0), revision - v_head.revision, old_kind))
+            FILTER (WHERE i = refused_at))
+        WHEN bool_or(too_large) THEN '"COMMIT_BYTES"'::json
+        ELSE (
+          '[' || coalesce(CASE WHEN NOT bool_or(validate) THEN max(revision) - v_head.revision END::text, 'null') || ','
+          || coalesce(json_agg(
+            CASE
+              WHEN NOT found THEN '0'::json
+              WHEN label_bytes = 0 THEN to_json(counts)
+              WHEN labels_told THEN json_build_array(counts, new_labels)
+              ELSE json_build_array(counts)
+            END ORDER BY i) FILTER (WHERE NOT deletes)::text, '[]')
+          || coalesce(',' || to_json(max(missing))::text, '') || ']')::json
+      END AS outcome
+    FROM valued GROUP BY w
+  ) AS writes;
 
-  UPDATE paramd.head SET revision = to_revision, batch_id = p_batch;
-  INSERT INTO paramd.batch VALUES (
-    p_batch, epoch_id, previous_batch_id, from_revision, to_revision, v_now, outcomes);
+  IF to_revision >= from_revision THEN
+    UPDATE paramd.head SET revision = to_revision, batch_id = p_batch;
+    INSERT INTO paramd.batch VALUES (
+      p_batch, epoch_id, previous_batch_id, from_revision, to_revision, v_now, outcomes);
+  END IF;
 END
 $$;
