@@ -61,8 +61,8 @@ answer is the state at the revision that it names; no unflagged answer is staler
 watch has a gap, a double, or a split revision. \`test/history\` is the checker, \`test/chaos\` breaks things.`;
 }
 
-function setting({ begun, ended, commit, machine, node, servers, short, seed, runs }: Results): string {
-  const minutes = Math.round((Date.parse(ended) - Date.parse(begun)) / 60_000);
+function setting({ begun, commit, machine, node, servers, short, seed, runs }: Results): string {
+  const minutes = Math.round(runs.reduce((sum, { durationMs }) => sum + durationMs, 0) / 60_000);
   const rate = runs.map(({ metrics }) => (metrics === undefined ? undefined : ratePerSecond(metrics.baseline)));
   const traffic = `Three replicas, PostgreSQL (\`fsync on\`; where the fault needs them, with standbys) and Valkey (where needed with a
 replica), a TCP proxy on every link. Traffic of ${range(rate.filter((each) => each !== undefined))} calls a second before the

@@ -15,8 +15,8 @@ export interface Servers {
 export interface Results {
   readonly begun: string;
   ended: string;
-  /** Of the sources; "+" behind it: with changes that are not committed. */
-  readonly commit: string;
+  /** Of the sources; "+" behind it: with changes that are not committed. Several with commas, where runs were added later. */
+  commit: string;
   readonly machine: { readonly system: string; readonly processors: string; readonly memoryBytes: number };
   readonly node: string;
   servers: Servers | undefined;
@@ -33,10 +33,12 @@ interface OpenOptions extends Pick<Results, 'short' | 'seed'> {
 /** Written after every run, so that a campaign that is ended early has told what it found. @param file undefined: nowhere */
 export function openResults(file: string | undefined, { short, seed, append }: OpenOptions) {
   const results = append && file !== undefined && existsSync(file) ? readResults(file) : begin(short, seed);
+  const commit = sourcesCommit();
   return {
     add(result: FaultResult, servers: Servers | undefined): void {
       results.runs.push(result);
       results.servers ??= servers;
+      if (!results.commit.split(', ').includes(commit)) results.commit += `, ${commit}`;
       results.ended = new Date().toISOString();
       if (file !== undefined) writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
     },
@@ -48,7 +50,7 @@ function begin(short: boolean, seed: number): Results {
   return {
     begun,
     ended: begun,
-    commit: commit(),
+    commit: sourcesCommit(),
     machine: { system: `${type()} ${release()}`, processors: processors(), memoryBytes: totalmem() },
     node: process.versions.node,
     servers: undefined,
@@ -67,7 +69,7 @@ function processors(): string {
   return `${all.length} × ${all[0]?.model.trim() ?? 'unknown'}`;
 }
 
-function commit(): string {
+function sourcesCommit(): string {
   try {
     const git = (...given: string[]) => execFileSync('git', given, { encoding: 'utf8', stdio: 'pipe' }).trim();
     const changed = git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'gen', 'proto') === '' ? '' : '+';

@@ -35,7 +35,7 @@ describe('the loader', () => {
         contentOf: () => expect.fail('nothing exists'),
         spread: () => {},
       },
-      tailer: { reached: () => Promise.resolve() },
+      tailer: { reached: () => Promise.resolve(), storeReachable: true },
       clock,
       telemetry: new CountingTelemetry(),
       limits: { loadsConcurrentMax: 1, loadWaitersMax: 100 },

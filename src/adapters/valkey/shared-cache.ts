@@ -115,13 +115,15 @@ export function createValkeySharedCache(options: ValkeySharedCacheOptions): Shar
 
   async function send(entries: readonly PlacedEntry[]): Promise<readonly boolean[] | undefined> {
     if (!client.ready) return undefined;
-    const places = entries.map(({ place }) => place);
-    const contents = entries.flatMap(({ place, entry, ttlMs, mayCreate }) => [
-      authenticator.seal(place, encodeEntry(entry)),
-      ttlMs,
-      mayCreate ? '1' : '0',
-    ]);
-    const stored = await breaker.run(() => putCommand(places.length, ...places, ...contents));
+    const stored = await breaker.run(() => {
+      const places = entries.map(({ place }) => place);
+      const contents = entries.flatMap(({ place, entry, ttlMs, mayCreate }) => [
+        authenticator.seal(place, encodeEntry(entry)),
+        ttlMs,
+        mayCreate ? '1' : '0',
+      ]);
+      return putCommand(places.length, ...places, ...contents);
+    });
     return stored?.map((one) => one === 1);
   }
 

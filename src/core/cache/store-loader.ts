@@ -7,7 +7,6 @@ import type { StoreReads } from '../store-reads.ts';
 import { type Deferred, deferred, type Patience, within } from '../waiting.ts';
 import type { Tailer } from '../watch/tailer.ts';
 import type { CacheView, Content } from './cache-view.ts';
-import { isUnreachable } from './need.ts';
 
 /** Of a response. gRPC clients refuse more than 4 MiB. */
 export const ANSWER_BYTES_MAX = (4 << 20) - (64 << 10);
@@ -29,7 +28,7 @@ export interface LoaderLimits {
 export interface LoaderOptions {
   readonly reads: Pick<StoreReads, 'read'>;
   readonly view: Pick<CacheView, 'applied' | 'contentOf' | 'absent' | 'spread'>;
-  readonly tailer: Pick<Tailer, 'reached'>;
+  readonly tailer: Pick<Tailer, 'reached' | 'storeReachable'>;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly limits: LoaderLimits;
@@ -103,9 +102,8 @@ export class StoreLoader {
       for (let sinceMs = need.sinceMs; ; sinceMs = need.callStartedAtMs) {
         const flight = this.#join(keys, sinceMs);
         const loaded = await this.#wait(flight, patience).catch((error: unknown) => {
-          if (isUnreachable(error) && (flight.startedAtMs ?? Infinity) < need.callStartedAtMs)
-            return 'outdated' as const;
-          throw error;
+          if (!this.#isOutdated(flight, error, need)) throw error;
+          return 'outdated' as const;
         });
         if (loaded === 'late') return 'late';
         if (loaded === 'outdated') continue;
@@ -114,6 +112,12 @@ export class StoreLoader {
     } finally {
       this.#waiters -= 1;
     }
+  }
+
+  /** It failed, but began before the call, and the store can be reached now. */
+  #isOutdated({ startedAtMs = Number.POSITIVE_INFINITY }: Flight, error: unknown, need: LoadNeed): boolean {
+    const isLost = error instanceof StoreError && error.kind === 'unreachable';
+    return isLost && startedAtMs < need.callStartedAtMs && this.#options.tailer.storeReachable;
   }
 
   #addWaiter(): void {
