@@ -62,6 +62,7 @@ export class UnaryCall implements HandledCall, Due {
   #handledAtMs: number | undefined;
   /** Its answer or status is on its way. */
   #isOver = false;
+  #hasExpired = false;
 
   /** @param timeoutMs by the caller */
   constructor(
@@ -110,6 +111,7 @@ export class UnaryCall implements HandledCall, Due {
 
   /** Its caller waits no longer. */
   expire(): void {
+    this.#hasExpired = true;
     this.sendStatus(plainStatus(Code.DEADLINE_EXCEEDED, 'Deadline exceeded'));
     this.#abort();
   }
@@ -222,9 +224,11 @@ export class UnaryCall implements HandledCall, Due {
     return !this.#isOver && !streamIsClosed(this);
   }
 
-  /** Of a call that had ended before its answer. */
+  /** Of a call that had ended before its answer. A timer may be a millisecond early by the clock. */
   #lateStatus(): string {
-    return this.deadlineAtMs <= this.#runtime.clock.monotonicMs() ? 'DEADLINE_EXCEEDED' : 'CANCELLED';
+    return this.#hasExpired || this.deadlineAtMs <= this.#runtime.clock.monotonicMs()
+      ? 'DEADLINE_EXCEEDED'
+      : 'CANCELLED';
   }
 
   /** From here on it waits for its client only. */
