@@ -18,9 +18,9 @@ interface Queued extends PlacedEntry {
 }
 
 /**
- * Stores entries, many by one command: a command for each took a tenth of the time of a replica that is busy with writes.
- * It is sent when the turn of the event loop has ended, so that answers go first: a writer does not wait for Valkey (which
- * may be woken on the same core).
+ * Stores entries, many by one command: by a profile, a command for each took a tenth of the time of a replica that is
+ * busy with writes. It is sent when the turn of the event loop has ended, so that answers go first: a writer does not wait
+ * for Valkey (which may be woken on the same core).
  * @param send Never rejects; for each entry whether it was stored, or undefined: none was.
  */
 export function createPutQueue(send: (entries: readonly PlacedEntry[]) => Promise<readonly boolean[] | undefined>) {
